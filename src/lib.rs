@@ -1,0 +1,6 @@
+//! # orgproof
+//!
+//! Evidence of an AWS organisation's controls, over an audit period, that an auditor can check without us.
+
+pub mod catalog;
+pub mod model;
