@@ -4,3 +4,4 @@
 
 pub mod catalog;
 pub mod model;
+pub mod spool;
