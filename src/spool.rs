@@ -1,56 +1,307 @@
-//! What collectors hand over, attempt by attempt, and how a task reports its end.
+//! Where a run's raw evidence lies while it is being gathered: one pair of append-only files per task.
 //!
-//! Whoever writes to disk implements [`Sink`]; collectors only see the trait, so that they can be tested with a vector.
+//! A collector hands each HTTP attempt to its task's [`Sink`] the moment it ends, so that an abort loses nothing that was
+//! answered. Tasks run in any order; [`Spool::assemble`] then lays their pages out in the order of the format document
+//! (account, Region, collector, position), so that completion order never shows in an archive.
 
+use std::{
+    fs::{self, File, OpenOptions},
+    io::{self, BufRead, BufReader, BufWriter, Write},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
+};
+
+use base64ct::{Base64, Encoding};
 use jiff::Timestamp;
+use serde_json::value::RawValue;
 
-use crate::model::CoverageState;
+use crate::model::{BodyRef, Call, CoverageState, PlannedTask, Sha256Digest, TaskId};
 
-/// One HTTP attempt with the exact bytes that came back.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// One HTTP attempt as a collector saw it.
+#[derive(Debug, Clone)]
 pub struct Attempt {
     /// When the response was complete, by our clock.
     pub time: Timestamp,
-    /// AWS's request id, where the response carried one.
+    /// AWS's request id.
     pub request_id: Option<String>,
-    /// ARN of the identity whose credentials signed the call.
+    /// ARN of the identity that signed.
     pub principal: String,
-    /// AWS service in lower case: `organizations`, `config`, `securityhub`, `account`, `sts`.
+    /// `organizations`, `config`, `securityhub`, `account` or `sts`.
     pub service: &'static str,
-    /// API operation, such as `ListAccounts`.
+    /// API operation.
     pub operation: String,
-    /// Region of the endpoint that was asked.
+    /// Region of the endpoint.
     pub endpoint_region: String,
-    /// What was asked, as JSON text: the request body, or `{"path": ..., "body": ...}` for REST operations. `None` for STS.
+    /// The request as JSON text: the body, or `{"path": …, "body": …}`. `None` for STS.
     pub request: Option<String>,
-    /// Page of a paginated operation, from 0.
+    /// Page, from 0.
     pub page: u32,
     /// Attempt at this page, from 1.
     pub attempt: u32,
     /// HTTP status; `None` where no response arrived.
     pub status: Option<u16>,
-    /// AWS's error code, or `transport` where no response arrived.
+    /// AWS's error code, or `transport`.
     pub error: Option<String>,
-    /// The exact response bytes; `None` where none may be kept (STS answers hold credentials) or none came.
+    /// The exact response bytes. `None` for STS, whose answers hold credentials.
     pub body: Option<Vec<u8>>,
 }
 
-/// Takes the attempts of one task.
+/// Takes a task's attempts as they happen.
 pub trait Sink: Send + Sync + std::fmt::Debug {
-    /// Appends one attempt to the task's spool.
+    /// Appends one attempt.
     ///
     /// # Errors
-    /// The disk refused: fatal for the run.
-    fn record(&self, attempt: Attempt) -> std::io::Result<()>;
+    /// The disk refused: fatal for the run, which ends as aborted with what it has.
+    fn record(&self, attempt: Attempt) -> io::Result<()>;
 }
 
-/// How a task ended.
+/// How a task ended, before it is held against the plan.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outcome {
-    /// The one terminal state.
+    /// The terminal state.
     pub state: CoverageState,
-    /// What was said: AWS's error code and message, or ours. Never holds a credential.
+    /// What was said.
     pub error: Option<String>,
     /// Since when, where the service says so.
     pub since: Option<Timestamp>,
+}
+
+/// A run's working directory for raw evidence.
+#[derive(Debug)]
+pub struct Spool {
+    root: PathBuf,
+}
+
+/// A task's open spool files.
+#[derive(Debug)]
+pub struct TaskSpool {
+    task: TaskId,
+    open: Mutex<Option<Open>>,
+    dir: PathBuf,
+}
+
+#[derive(Debug)]
+struct Open {
+    calls: BufWriter<File>,
+    bodies: BufWriter<File>,
+    seq: u64,
+    lines: u64,
+}
+
+impl Spool {
+    /// Creates the directory (owner-only) below `root`.
+    ///
+    /// # Errors
+    /// The directory cannot be created.
+    pub fn create(root: &Path) -> io::Result<Self> {
+        private_dir(root)?;
+        Ok(Self { root: root.to_owned() })
+    }
+
+    /// Opens the spool of one task; files come into being with the first attempt.
+    pub fn task(&self, task: &TaskId) -> TaskSpool {
+        TaskSpool { task: task.clone(), open: Mutex::new(None), dir: self.dir(task) }
+    }
+
+    fn dir(&self, task: &TaskId) -> PathBuf {
+        self.root.join(task.account.as_str()).join(task.region.as_str()).join(task.collector.as_str())
+    }
+
+    /// Streams every attempt of `plan`'s tasks, in plan order, to `each`; bodies come as stored lines (see [`BodyRef`]).
+    ///
+    /// `plan` must be sorted by task id. A task without files made no call.
+    ///
+    /// # Errors
+    /// A spool file cannot be read, or `each` fails.
+    pub fn assemble<E: From<io::Error>>(
+        &self,
+        plan: &[PlannedTask],
+        mut each: impl FnMut(Call, Option<&[u8]>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        for planned in plan {
+            let dir = self.dir(&planned.task);
+            let calls = match File::open(dir.join("calls.ndjson")) {
+                Ok(file) => BufReader::new(file),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                Err(error) => return Err(error.into()),
+            };
+            let mut bodies = BufReader::new(File::open(dir.join("bodies.ndjson"))?);
+            let mut line = Vec::new();
+            for call in calls.lines() {
+                let call: Call = serde_json::from_str(&call?).map_err(io::Error::from)?;
+                if call.body.is_none() {
+                    each(call, None)?;
+                    continue;
+                }
+                line.clear();
+                bodies.read_until(b'\n', &mut line)?;
+                if line.pop() != Some(b'\n') {
+                    return Err(io::Error::new(
+                        io::ErrorKind::UnexpectedEof,
+                        format!("{}: body missing", planned.task),
+                    )
+                    .into());
+                }
+                each(call, Some(&line))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes the working directory.
+    ///
+    /// # Errors
+    /// The directory cannot be removed.
+    pub fn remove(self) -> io::Result<()> {
+        fs::remove_dir_all(&self.root)
+    }
+}
+
+impl TaskSpool {
+    /// Flushes the files and returns the number of attempts recorded.
+    ///
+    /// # Errors
+    /// The disk refused the last bytes.
+    pub fn finish(&self) -> io::Result<u64> {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(mut files) = open.take() else { return Ok(0) };
+        files.bodies.flush()?;
+        files.calls.flush()?;
+        Ok(files.seq)
+    }
+
+    fn open(&self) -> io::Result<Open> {
+        private_dir(&self.dir)?;
+        let create = |name: &str| {
+            OpenOptions::new().write(true).create_new(true).mode(0o600).open(self.dir.join(name)).map(BufWriter::new)
+        };
+        Ok(Open { calls: create("calls.ndjson")?, bodies: create("bodies.ndjson")?, seq: 0, lines: 0 })
+    }
+}
+
+impl Sink for TaskSpool {
+    fn record(&self, attempt: Attempt) -> io::Result<()> {
+        let mut slot = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        if slot.is_none() {
+            *slot = Some(self.open()?);
+        }
+        let Some(files) = slot.as_mut() else { return Err(io::Error::other("spool closed")) };
+        let body = attempt.body.as_deref().map(|bytes| files.store(bytes)).transpose()?;
+        let call = Call {
+            task: self.task.clone(),
+            seq: files.seq,
+            time: attempt.time,
+            request_id: attempt.request_id,
+            principal: attempt.principal,
+            service: attempt.service.to_owned(),
+            operation: attempt.operation,
+            endpoint_region: attempt.endpoint_region,
+            request: attempt.request.map(RawValue::from_string).transpose().map_err(io::Error::from)?,
+            page: attempt.page,
+            attempt: attempt.attempt,
+            status: attempt.status,
+            error: attempt.error,
+            body,
+        };
+        serde_json::to_writer(&mut files.calls, &call)?;
+        files.calls.write_all(b"\n")?;
+        files.seq += 1;
+        Ok(())
+    }
+}
+
+impl Open {
+    fn store(&mut self, bytes: &[u8]) -> io::Result<BodyRef> {
+        let as_is = !bytes.contains(&b'\n') && std::str::from_utf8(bytes).is_ok();
+        if as_is {
+            self.bodies.write_all(bytes)?;
+        } else {
+            self.bodies.write_all(Base64::encode_string(bytes).as_bytes())?;
+        }
+        self.bodies.write_all(b"\n")?;
+        self.lines += 1;
+        Ok(BodyRef {
+            path: String::new(),
+            line: self.lines,
+            sha256: Sha256Digest::of(bytes),
+            encoding: (!as_is).then(|| "base64".to_owned()),
+        })
+    }
+}
+
+/// Creates `path` and its parents with mode 0700.
+pub(crate) fn private_dir(path: &Path) -> io::Result<()> {
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Collector, Mode};
+
+    fn planned(region: &str, collector: Collector) -> PlannedTask {
+        let task = TaskId { account: "111111111111".parse().unwrap(), region: region.parse().unwrap(), collector };
+        PlannedTask {
+            account: task.account.clone(),
+            region: task.region.clone(),
+            collector,
+            task,
+            mode: Mode::FanOut,
+            region_named: true,
+            out_of_scope: None,
+        }
+    }
+
+    fn attempt(body: Option<&[u8]>) -> Attempt {
+        Attempt {
+            time: "2026-11-23T00:00:00Z".parse().unwrap(),
+            request_id: Some("r".into()),
+            principal: "arn:aws:iam::111111111111:role/x".into(),
+            service: "config",
+            operation: "DescribeConfigRules".into(),
+            endpoint_region: "us-east-1".into(),
+            request: Some("{}".into()),
+            page: 0,
+            attempt: 1,
+            status: Some(200),
+            error: None,
+            body: body.map(<[u8]>::to_vec),
+        }
+    }
+
+    #[test]
+    fn pages_come_back_exactly_and_in_plan_order_whatever_order_they_went_in() {
+        let dir = tempfile::tempdir().unwrap();
+        let spool = Spool::create(&dir.path().join("run")).unwrap();
+        let plan = [planned("eu-west-1", Collector::ConfigRules), planned("us-east-1", Collector::Regions)];
+        let (first, second) = (spool.task(&plan[0].task), spool.task(&plan[1].task));
+        second.record(attempt(Some(b"{\"n\":9007199254740993}"))).unwrap();
+        first.record(attempt(Some(b"two\nlines"))).unwrap();
+        second.record(attempt(None)).unwrap();
+        first.record(attempt(Some(b"\xff\xfe"))).unwrap();
+        assert_eq!((first.finish().unwrap(), second.finish().unwrap()), (2, 2));
+
+        let mut seen = Vec::new();
+        spool
+            .assemble::<io::Error>(&plan, |call, line| {
+                let encoded = call.body.as_ref().is_some_and(|b| b.encoding.is_some());
+                let bytes = line.map(|l| {
+                    if encoded { Base64::decode_vec(std::str::from_utf8(l).unwrap()).unwrap() } else { l.to_vec() }
+                });
+                if let (Some(body), Some(bytes)) = (&call.body, &bytes) {
+                    assert_eq!(body.sha256, Sha256Digest::of(bytes), "the hash is over AWS's bytes, not ours");
+                }
+                seen.push((call.task.region.to_string(), call.seq, bytes));
+                Ok(())
+            })
+            .unwrap();
+        let expected: Vec<(String, u64, Option<Vec<u8>>)> = vec![
+            ("eu-west-1".into(), 0, Some(b"two\nlines".to_vec())),
+            ("eu-west-1".into(), 1, Some(b"\xff\xfe".to_vec())),
+            ("us-east-1".into(), 0, Some(b"{\"n\":9007199254740993}".to_vec())),
+            ("us-east-1".into(), 1, None),
+        ];
+        assert_eq!(seen, expected);
+    }
 }
