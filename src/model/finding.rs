@@ -6,7 +6,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AccountId, Coverage, EvidenceRef, ObservationStatus, Organization, Period, Region, Resource, Sha256Digest,
+    AccountId, Coverage, EvidenceRef, ObservationStatus, Organization, Period, Region, Resource, ScopeReason,
+    Sha256Digest,
 };
 
 /// The verdict on a requirement, an item or a check (OSCAL's words, with the honest third).
@@ -151,6 +152,15 @@ pub struct Finding {
     pub title: String,
     /// `aws`, `shared` or `customer`.
     pub responsibility: String,
+    /// Why that party.
+    #[serde(default)]
+    pub responsibility_reason: String,
+    /// What AWS does and which AWS Artifact report series attests it, in one sentence.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub aws_part: Option<String>,
+    /// What the customer does about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub customer_response: Option<String>,
     /// Verdict.
     pub status: Status,
     /// Why, in one sentence.
@@ -202,6 +212,9 @@ pub struct Assessment {
     pub organization: Organization,
     /// The newest run's ledger.
     pub coverage: Vec<Coverage>,
+    /// Accounts that the plan lists but does not ask, and why.
+    #[serde(default)]
+    pub out_of_scope: BTreeMap<AccountId, ScopeReason>,
     /// Verdicts, by framework and requirement in catalogue order.
     pub findings: Vec<Finding>,
     /// Verdicts of the checks, by id.
