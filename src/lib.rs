@@ -3,5 +3,6 @@
 //! Evidence of an AWS organisation's controls, over an audit period, that an auditor can check without us.
 
 pub mod catalog;
+pub mod config;
 pub mod model;
 pub mod spool;

@@ -19,7 +19,7 @@ use serde_json::value::RawValue;
 use crate::model::{BodyRef, Call, CoverageState, PlannedTask, Sha256Digest, TaskId};
 
 /// One HTTP attempt as a collector saw it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Attempt {
     /// When the response was complete, by our clock.
     pub time: Timestamp,
