@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{AccountId, EvidenceRef, Sha256Digest};
 
 /// An account's life-cycle state. Reads `State`, falls back to `Status` (retired 2026-09); absence of both is `Unknown`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum AccountState {
     /// In use: the only state in which a role can be assumed.
