@@ -3,6 +3,8 @@
 //! Evidence of an AWS organisation's controls, over an audit period, that an auditor can check without us.
 
 pub mod catalog;
+#[cfg(feature = "aws")]
+pub mod collect;
 pub mod config;
 pub mod model;
 pub mod plan;

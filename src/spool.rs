@@ -9,7 +9,7 @@ use std::{
     io::{self, BufRead, BufReader, BufWriter, Write},
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
 };
 
 use base64ct::{Base64, Encoding};
@@ -71,6 +71,7 @@ pub struct Outcome {
 #[derive(Debug)]
 pub struct Spool {
     root: PathBuf,
+    refused: Arc<OnceLock<String>>,
 }
 
 /// A task's open spool files.
@@ -79,6 +80,7 @@ pub struct TaskSpool {
     task: TaskId,
     open: Mutex<Option<Open>>,
     dir: PathBuf,
+    refused: Arc<OnceLock<String>>,
 }
 
 #[derive(Debug)]
@@ -96,12 +98,22 @@ impl Spool {
     /// The directory cannot be created.
     pub fn create(root: &Path) -> io::Result<Self> {
         private_dir(root)?;
-        Ok(Self { root: root.to_owned() })
+        Ok(Self { root: root.to_owned(), refused: Arc::default() })
     }
 
     /// Opens the spool of one task; files come into being with the first attempt.
     pub fn task(&self, task: &TaskId) -> TaskSpool {
-        TaskSpool { task: task.clone(), open: Mutex::new(None), dir: self.dir(task) }
+        TaskSpool {
+            task: task.clone(),
+            open: Mutex::new(None),
+            dir: self.dir(task),
+            refused: Arc::clone(&self.refused),
+        }
+    }
+
+    /// Returns what the disk said when it first refused an attempt; the run must end then, for evidence was lost.
+    pub fn broken(&self) -> Option<String> {
+        self.refused.get().cloned()
     }
 
     fn dir(&self, task: &TaskId) -> PathBuf {
@@ -182,6 +194,16 @@ impl TaskSpool {
 
 impl Sink for TaskSpool {
     fn record(&self, attempt: Attempt) -> io::Result<()> {
+        self.append(attempt).inspect_err(|error| {
+            let said =
+                format!("the working directory refused evidence ({error}): free or mend the disk, then run again");
+            self.refused.get_or_init(|| said);
+        })
+    }
+}
+
+impl TaskSpool {
+    fn append(&self, attempt: Attempt) -> io::Result<()> {
         let mut slot = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         if slot.is_none() {
             *slot = Some(self.open()?);
