@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp, civil::Date, tz::TimeZone};
 use serde::Deserialize;
 
-use super::{Check, Schedule};
+use super::{Schedule, raw::Check};
 use crate::model::Period;
 
 /// How long a period is.
