@@ -8,4 +8,5 @@ pub mod collect;
 pub mod config;
 pub mod model;
 pub mod plan;
+pub mod policy;
 pub mod spool;
