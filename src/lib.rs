@@ -2,9 +2,13 @@
 //!
 //! Evidence of an AWS organisation's controls, over an audit period, that an auditor can check without us.
 
+#[cfg(feature = "aws")]
+pub mod aws;
 pub mod catalog;
 #[cfg(feature = "aws")]
 pub mod collect;
+#[cfg(feature = "aws")]
+pub mod collectors;
 pub mod config;
 pub mod model;
 pub mod plan;

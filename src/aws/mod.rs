@@ -1,0 +1,376 @@
+//! The way to AWS: connection, role sessions, quotas, raw capture, and what errors mean.
+//!
+//! ```text
+//! Aws::connect -> central caller ----------------------------> Organizations, aggregator, Security Hub's home Region
+//!              -> session of a member's audit role -> caller -> that account, Region by Region
+//! Caller::call:  credentials -> token of the account's bucket -> send -> record raw -> judge -> repeat or give up
+//! ```
+//!
+//! The audit account is the delegated administrator of Config and Security Hub. It is asked with its own credentials, also where it is a
+//! target itself; every other account, the management account too, is asked with a session of its audit role.
+//!
+//! Nothing here decides what evidence means; it only brings it, and says how each question ended.
+
+use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
+
+use jiff::Timestamp;
+
+use crate::{
+    model::{AccountId, Region},
+    spool::{Attempt, Sink},
+};
+
+mod caller;
+mod capture;
+mod connection;
+mod limiter;
+mod session;
+mod signal;
+mod sources;
+#[cfg(test)]
+mod tests;
+
+pub use caller::Caller;
+pub use limiter::Quota;
+pub use signal::{Failure, Signal};
+pub(crate) use sources::timestamp;
+pub use sources::{SourceState, Sources};
+
+use connection::Shared;
+use session::{Held, Session, Source};
+
+/// Asks once: `call!(caller, Quota::CONFIG, "DescribeX", client.describe_x())`.
+macro_rules! call {
+    ($caller:expr, $quota:expr, $operation:literal, $request:expr) => {{
+        let request = $request;
+        $caller.call($quota, $operation, 0, |capture| request.clone().customize().interceptor(capture).send()).await
+    }};
+}
+
+/// Asks for all pages: `pages!(caller, Quota::CONFIG, "DescribeX", client.describe_x(), |page| …)`.
+macro_rules! pages {
+    ($caller:expr, $quota:expr, $operation:literal, $request:expr, $each:expr) => {{
+        let request = $request;
+        $caller
+            .pages(
+                $quota,
+                $operation,
+                |token, capture| request.clone().set_next_token(token).customize().interceptor(capture).send(),
+                |page| page.next_token.as_deref(),
+                $each,
+            )
+            .await
+    }};
+}
+pub(crate) use {call, pages};
+
+/// How to reach the organisation.
+#[derive(Clone)]
+pub struct Settings {
+    /// Security Hub's aggregation Region; also where the aggregator, STS and everything global is asked.
+    pub home_region: Region,
+    /// Role to assume in each account.
+    pub role_name: String,
+    /// Where a third party audits.
+    pub external_id: Option<String>,
+    /// Life of a session; at most 3600, since these roles are chained.
+    pub session_seconds: u32,
+    /// Name of the Config aggregator; `None` takes the only one there is.
+    pub aggregator: Option<String>,
+    /// Session name and source identity, `orgproof-…`.
+    pub run_id: String,
+    /// Calls a second by [`Quota::name`], replacing ours.
+    pub rates: BTreeMap<String, f64>,
+    /// Requests under way at once.
+    pub concurrency: usize,
+    /// Wait before the first repetition; doubles each time, up to five seconds.
+    pub backoff: Duration,
+    /// Our clock, as it goes into the record of calls. Signatures always use the machine's.
+    pub clock: fn() -> Timestamp,
+}
+
+impl Settings {
+    /// Takes what has no default; the rest: no external id, sessions of an hour, 64 requests at once, our rates.
+    pub fn new(home_region: Region, role_name: impl Into<String>, run_id: impl Into<String>) -> Self {
+        Self {
+            home_region,
+            role_name: role_name.into(),
+            external_id: None,
+            session_seconds: 3600,
+            aggregator: None,
+            run_id: run_id.into(),
+            rates: BTreeMap::new(),
+            concurrency: 64,
+            backoff: Duration::from_millis(250),
+            clock: Timestamp::now,
+        }
+    }
+}
+
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // An external id is no credential in AWS's eyes, but there is no need to print it either.
+        f.debug_struct("Settings")
+            .field("home_region", &self.home_region)
+            .field("role_name", &self.role_name)
+            .field("run_id", &self.run_id)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The organisation can't be reached as configured: nothing has been written.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SetupError {
+    /// The standard chain found none.
+    #[error(
+        "no AWS credentials found ({said}); set AWS_PROFILE or AWS_ACCESS_KEY_ID, log in with `aws sso login`, or run with an \
+         instance or task role of the audit account"
+    )]
+    NoCredentials {
+        /// The chain's words.
+        said: String,
+    },
+    /// AWS does not accept the credentials.
+    #[error("AWS refuses the credentials ({said}); check with `aws sts get-caller-identity` and the machine's clock")]
+    CredentialsRefused {
+        /// AWS's words.
+        said: String,
+    },
+    /// STS did not answer.
+    #[error(
+        "can't reach AWS STS in {region} ({said}); check home_region, network, proxy (HTTPS_PROXY) and overridden endpoints \
+         (AWS_ENDPOINT_URL)"
+    )]
+    Unreachable {
+        /// Home Region.
+        region: Region,
+        /// What happened.
+        said: String,
+    },
+    /// The answer names no account.
+    #[error("STS's answer to GetCallerIdentity names no account ({said}): is the endpoint AWS's?")]
+    NoIdentity {
+        /// What was there instead.
+        said: String,
+    },
+    /// The central account may not list its Regions.
+    #[error(
+        "can't list the Regions of account {account} ({said}); allow account:ListRegions or name the Regions in orgproof.toml"
+    )]
+    NoRegions {
+        /// The audit account.
+        account: AccountId,
+        /// What happened.
+        said: String,
+    },
+}
+
+/// The run cannot go on.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Abort {
+    /// AWS's clock and ours disagree.
+    #[error(
+        "this machine's clock and AWS's disagree, so no time in this run could be trusted ({said}); set the clock and run again"
+    )]
+    Clock {
+        /// What AWS said.
+        said: String,
+    },
+    /// The disk refused evidence.
+    #[error("the evidence can't be written ({said}); free space where the store lies, then run again")]
+    Sink {
+        /// What the system said.
+        said: String,
+    },
+    /// There is no organisation to audit from here.
+    #[error(
+        "the organization can't be read with {principal} ({said}); run with the management account or a delegated administrator \
+         that may call organizations:Describe* and organizations:List*"
+    )]
+    Organization {
+        /// Who asked.
+        principal: String,
+        /// What AWS said.
+        said: String,
+    },
+}
+
+/// A connection to one organisation, for one run.
+#[derive(Debug, Clone)]
+pub struct Aws {
+    shared: Arc<Shared>,
+    declared: Vec<String>,
+}
+
+impl Aws {
+    /// Finds credentials, learns whose they are, and prepares sessions.
+    ///
+    /// # Errors
+    /// No credentials, refused credentials, or no answer from STS.
+    pub async fn connect(settings: Settings) -> Result<Self, SetupError> {
+        let sdk = connection::load(&settings.home_region).await;
+        Self::over(sdk, settings, declared_overrides()).await
+    }
+
+    async fn over(sdk: aws_config::SdkConfig, settings: Settings, declared: Vec<String>) -> Result<Self, SetupError> {
+        use aws_credential_types::provider::ProvideCredentials;
+        let none = |said: String| SetupError::NoCredentials { said };
+        let chain = sdk.credentials_provider().ok_or_else(|| none("the chain is empty".to_owned()))?;
+        let credentials = chain.provide_credentials().await.map_err(|e| none(e.to_string()))?;
+        let (account, principal) = identity(&sdk, &settings).await?;
+        let central = Session::new(account, Source::Chain(chain));
+        central.hold(Held::new(credentials, principal.clone(), std::time::SystemTime::now()));
+        Ok(Self { shared: Arc::new(Shared::new(sdk, settings, central, principal)), declared })
+    }
+
+    /// Returns the audit account.
+    pub fn account(&self) -> &AccountId {
+        &self.shared.central.account
+    }
+
+    /// Returns the ARN that central calls are signed for.
+    pub fn principal(&self) -> &str {
+        &self.shared.principal
+    }
+
+    /// Returns the home Region.
+    pub fn home_region(&self) -> &Region {
+        &self.shared.settings.home_region
+    }
+
+    /// Returns what makes this run's answers other than AWS's own: overridden endpoints, proxies, and each host outside AWS's domains
+    /// that answered so far. Complete only once the run is over.
+    pub fn overrides(&self) -> Vec<String> {
+        let mut all = self.declared.clone();
+        all.extend(self.shared.strangers().into_iter().map(|host| format!("answered by {host}")));
+        all
+    }
+
+    /// Returns why the run must end, if it must.
+    pub fn aborted(&self) -> Option<Abort> {
+        self.shared.aborted()
+    }
+
+    /// Waits until the run must end.
+    pub async fn until_aborted(&self) -> Abort {
+        let mut watch = self.shared.abort_watch();
+        loop {
+            if let Some(abort) = watch.borrow_and_update().clone() {
+                return abort;
+            }
+            if watch.changed().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        }
+    }
+
+    /// Lists the Regions of the audit account and whether each is opted in.
+    ///
+    /// # Errors
+    /// The call was refused or not answered.
+    pub async fn regions(&self, sink: Arc<dyn Sink>) -> Result<Vec<(Region, bool)>, SetupError> {
+        use aws_sdk_account::types::RegionOptStatus as Opt;
+        let caller = self.central(sink);
+        let client = caller.account_client();
+        let mut regions = BTreeMap::new();
+        pages!(caller, Quota::ACCOUNT, "ListRegions", client.list_regions().max_results(50), |page| {
+            for region in page.regions.unwrap_or_default() {
+                let on =
+                    matches!(region.region_opt_status, Some(Opt::Enabled | Opt::EnabledByDefault | Opt::Disabling));
+                if let Some(Ok(name)) = region.region_name.map(|n| n.parse::<Region>()) {
+                    regions.insert(name, on);
+                }
+            }
+        })
+        .map_err(|f| SetupError::NoRegions { account: self.account().clone(), said: f.to_string() })?;
+        Ok(regions.into_iter().collect())
+    }
+
+    /// Returns a caller with the audit account's credentials in the home Region.
+    pub fn central(&self, sink: Arc<dyn Sink>) -> Caller {
+        self.caller(&self.account().clone(), self.home_region(), sink)
+    }
+
+    /// Returns a caller inside a target; no session is made before the first call.
+    pub fn caller(&self, account: &AccountId, region: &Region, sink: Arc<dyn Sink>) -> Caller {
+        Caller { shared: Arc::clone(&self.shared), session: self.shared.session(account), region: region.clone(), sink }
+    }
+
+    /// Notes that the organisation can't be read at all.
+    pub(crate) fn no_organization(&self, failure: &Failure) {
+        self.shared.abort(Abort::Organization { principal: self.principal().to_owned(), said: failure.to_string() });
+    }
+
+    pub(crate) fn aggregator(&self) -> Option<&str> {
+        self.shared.settings.aggregator.as_deref()
+    }
+}
+
+macro_rules! client {
+    ($name:ident, $crate_name:ident) => {
+        /// Returns an SDK client with this caller's credentials and Region.
+        pub(crate) fn $name(&self) -> $crate_name::Client {
+            $crate_name::Client::new(&self.shared.sdk(&self.session, &self.region))
+        }
+    };
+}
+
+impl Caller {
+    client!(organizations_client, aws_sdk_organizations);
+    client!(config_client, aws_sdk_config);
+    client!(securityhub_client, aws_sdk_securityhub);
+    client!(account_client, aws_sdk_account);
+}
+
+async fn identity(sdk: &aws_config::SdkConfig, settings: &Settings) -> Result<(AccountId, String), SetupError> {
+    use aws_smithy_runtime_api::client::result::SdkError;
+    use aws_smithy_types::error::{display::DisplayErrorContext, metadata::ProvideErrorMetadata};
+    let answer = aws_sdk_sts::Client::new(sdk).get_caller_identity().send().await;
+    let answer = answer.map_err(|error| match &error {
+        SdkError::ServiceError(answer) => {
+            let code = answer.err().code().unwrap_or("unknown");
+            let clock = Signal::of(code, "", None) == Signal::Clock;
+            let message =
+                if clock { "the signature does not match" } else { answer.err().message().unwrap_or_default() };
+            SetupError::CredentialsRefused { said: format!("{code}: {message}") }
+        }
+        _ => SetupError::Unreachable {
+            region: settings.home_region.clone(),
+            said: DisplayErrorContext(&error).to_string(),
+        },
+    })?;
+    let missing = || SetupError::NoIdentity { said: format!("{:?}", answer.arn()) };
+    let account = answer.account().and_then(|a| a.parse().ok()).ok_or_else(missing)?;
+    Ok((account, answer.arn().ok_or_else(missing)?.to_owned()))
+}
+
+/// Reads the environment as the SDK does, to say what it will do; user names and passwords in addresses are left out.
+fn declared_overrides() -> Vec<String> {
+    let mut all: Vec<_> = std::env::vars()
+        .filter(|(name, value)| {
+            let upper = name.to_ascii_uppercase();
+            let proxy = ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"].contains(&upper.as_str());
+            !value.is_empty() && (proxy || name.starts_with("AWS_ENDPOINT_URL"))
+        })
+        .map(|(name, value)| format!("{name}={}", without_userinfo(&value)))
+        .collect();
+    all.sort();
+    all
+}
+
+fn without_userinfo(url: &str) -> String {
+    let (scheme, rest) = url.split_once("://").map_or((None, url), |(s, r)| (Some(s), r));
+    let end = rest.find('/').unwrap_or(rest.len());
+    let host = rest[..end].rsplit('@').next().unwrap_or_default();
+    scheme.map_or_else(|| host.to_owned(), |s| format!("{s}://{host}{}", &rest[end..]))
+}
+
+/// Forgets what it is given: for calls before a run has opened.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NoSink;
+
+impl Sink for NoSink {
+    fn record(&self, _: Attempt) -> std::io::Result<()> {
+        Ok(())
+    }
+}
