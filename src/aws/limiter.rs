@@ -64,7 +64,7 @@ pub struct Limiter {
 }
 
 impl Limiter {
-    /// Takes rates in calls a second that replace ours, keyed by [`Quota::name`].
+    /// Takes rates in calls a second that replace ours, keyed by [`Quota::name`] or by service.
     pub fn new(rates: BTreeMap<String, f64>) -> Self {
         Self { rates, buckets: Mutex::default() }
     }
@@ -76,10 +76,9 @@ impl Limiter {
             let now = Instant::now();
             buckets.retain(|_, b| Arc::strong_count(b) > 1 || now.duration_since(lock(&b.state).at) < IDLE);
         }
+        let rate = self.rates.get(quota.name).or_else(|| self.rates.get(quota.service())).copied();
         let key = (account.clone(), region.clone(), quota);
-        Arc::clone(
-            buckets.entry(key).or_insert_with(|| Arc::new(Bucket::new(quota, self.rates.get(quota.name).copied()))),
-        )
+        Arc::clone(buckets.entry(key).or_insert_with(|| Arc::new(Bucket::new(quota, rate))))
     }
 }
 
