@@ -6,6 +6,19 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::Sha256Digest;
 
+pub mod facts;
+mod fault;
+mod files;
+mod questions;
+mod raw;
+mod suggest;
+#[cfg(test)]
+mod tests;
+mod validate;
+
+pub use fault::{CODES, Fault, Faults};
+pub use files::{CatalogFiles, digest, load, shipped};
+
 /// A text by language tag; `en` is always there.
 pub type Text = BTreeMap<String, String>;
 
