@@ -2,6 +2,7 @@
 //!
 //! Evidence of an AWS organisation's controls, over an audit period, that an auditor can check without us.
 
+pub mod archive;
 #[cfg(feature = "aws")]
 pub mod aws;
 pub mod catalog;
@@ -13,4 +14,6 @@ pub mod config;
 pub mod model;
 pub mod plan;
 pub mod policy;
+pub mod sign;
 pub mod spool;
+pub mod store;

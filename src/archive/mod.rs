@@ -1,0 +1,4 @@
+#![doc = include_str!("FORMAT.md")]
+
+pub mod merkle;
+pub mod path;
