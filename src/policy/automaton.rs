@@ -3,21 +3,17 @@
 //!
 //! A pattern's automaton keeps the places reached, from its latest star on (everything an earlier place could still match, that star can
 //! too), so a pattern without `?` has about as many states as characters. The product of many patterns can still be exponential, and is
-//! then given up at a fixed number of steps, the same on every machine, as [`TooComplex`].
+//! then given up when the budget is spent.
 
 use std::{
     collections::{BTreeSet, HashMap, HashSet, VecDeque},
     ops::ControlFlow,
 };
 
-use super::pattern::{Pattern, Token};
-
-/// Steps (product states x letters x patterns, and places in their sets) after which the walk is given up: well under a second.
-const BUDGET: u64 = 4_000_000;
-
-/// The patterns are too entangled to be decided within the budget.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct TooComplex;
+use super::{
+    budget::{Budget, TooComplex},
+    pattern::{Pattern, Token},
+};
 
 /// The strings that are walked.
 #[derive(Debug, Clone, Copy)]
@@ -32,7 +28,8 @@ pub(super) enum Universe<'a> {
 pub(super) fn classes(
     universe: Universe<'_>,
     lists: &[Vec<&Pattern>],
-    mut visit: impl FnMut(&[bool]) -> ControlFlow<()>,
+    budget: &mut Budget,
+    mut visit: impl FnMut(&[bool], &mut Budget) -> Result<ControlFlow<()>, TooComplex>,
 ) -> Result<(), TooComplex> {
     let mut product = Product::new(universe, lists);
     let mut told = HashSet::new();
@@ -42,15 +39,12 @@ pub(super) fn classes(
     while let Some(state) = queue.pop_front() {
         if let Some(answer) = product.answer(&state)
             && told.insert(answer.clone())
-            && visit(&answer).is_break()
+            && visit(&answer, budget)?.is_break()
         {
             return Ok(());
         }
         for letter in 0..product.letters.len() {
-            if product.steps > BUDGET {
-                return Err(TooComplex);
-            }
-            if let Some(next) = product.step(&state, letter)
+            if let Some(next) = product.step(&state, letter, budget)?
                 && !seen.contains(&next)
             {
                 seen.insert(next.clone());
@@ -73,8 +67,6 @@ struct Product<'a> {
     machines: Vec<Machine<'a>>,
     /// Ranges of `machines` that make up the lists.
     ranges: Vec<std::ops::Range<usize>>,
-    /// Work done so far.
-    steps: u64,
 }
 
 /// State: how much of the universe's own form was read, then a state of each machine.
@@ -101,7 +93,7 @@ impl<'a> Product<'a> {
                 machine.tokens.iter().filter_map(|t| if let Token::Literal(c) = t { Some(Some(*c)) } else { None }),
             );
         }
-        Self { universe, letters: letters.into_iter().collect(), machines, ranges, steps: 0 }
+        Self { universe, letters: letters.into_iter().collect(), machines, ranges }
     }
 
     fn start(&mut self) -> State {
@@ -110,26 +102,26 @@ impl<'a> Product<'a> {
         self.settle(state)
     }
 
-    fn step(&mut self, state: &State, letter: usize) -> Option<State> {
+    fn step(&mut self, state: &State, letter: usize, budget: &mut Budget) -> Result<Option<State>, TooComplex> {
         let form = match (self.universe, state[0], self.letters[letter] == Some(':')) {
             (Universe::Resources, ..) => 1,
-            (Universe::Actions(_), 0, true) | (Universe::Actions(_), 2.., true) => return None,
+            (Universe::Actions(_), 0, true) | (Universe::Actions(_), 2.., true) => return Ok(None),
             (Universe::Actions(_), 0 | 1, false) => 1,
             (Universe::Actions(_), 1, true) => 2,
             (Universe::Actions(_), 2.., false) => 3,
         };
-        self.steps += 1;
+        budget.spend(state.len())?;
         let mut next = Vec::with_capacity(state.len());
         next.push(form);
         for (machine, at) in self.machines.iter_mut().zip(&state[1..]) {
             let (state, work) = machine.step(*at, letter, self.letters[letter]);
-            self.steps += 1 + work as u64;
+            budget.spend(work)?;
             next.push(state);
         }
         if matches!(self.universe, Universe::Actions(_)) && next[1] == DEAD {
-            return None;
+            return Ok(None);
         }
-        Some(self.settle(next))
+        Ok(Some(self.settle(next)))
     }
 
     /// A list that matches whatever follows needs its other patterns no more.

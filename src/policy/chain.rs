@@ -2,12 +2,15 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, OnceLock},
+    sync::{Arc, Mutex, OnceLock},
 };
 
 use serde::Serialize;
 
-use super::language::{Document, Effect, Kind, Statement};
+use super::{
+    guard::Guard,
+    language::{Document, Effect, Kind, Statement},
+};
 use crate::model::{Account, AccountId, Organization, OrganizationalUnit, Policy, Root, Sha256Digest};
 
 /// What a chain never reaches, whatever its policies say: shown beside every answer.
@@ -115,10 +118,17 @@ impl Kind {
 /// A policy's document and hash, or why there is none.
 type Parsed = Result<(Arc<Document>, Sha256Digest), String>;
 
-/// An organisation prepared for many questions: nodes and attachments indexed, each document read once, when first needed.
+/// What decides an account's answers: the policy type, the node above it, and the policies (by place) attached to itself.
+pub(super) type Place<'a> = (Kind, &'a str, Vec<usize>);
+
+/// Answers by place and action, each with the account that it was given to.
+pub(super) type Answers<'a> = HashMap<(Place<'a>, String), (AccountId, Guard)>;
+
+/// An organisation prepared for many questions: nodes and attachments indexed, each document read once, when first needed, and each
+/// question answered once for all accounts in the same place.
 #[derive(Debug)]
 pub struct Analysis<'a> {
-    pub(super) organization: &'a Organization,
+    organization: &'a Organization,
     roots: HashMap<&'a str, &'a Root>,
     units: HashMap<&'a str, &'a OrganizationalUnit>,
     accounts: HashMap<&'a str, &'a Account>,
@@ -127,6 +137,7 @@ pub struct Analysis<'a> {
     /// Policies whose targets are unknown.
     adrift: Vec<usize>,
     parsed: Vec<OnceLock<Parsed>>,
+    pub(super) answers: Mutex<Answers<'a>>,
 }
 
 /// A policy at a node.
@@ -186,6 +197,7 @@ impl<'a> Analysis<'a> {
             attached,
             adrift,
             parsed: organization.policies.iter().map(|_| OnceLock::new()).collect(),
+            answers: Mutex::default(),
         }
     }
 
@@ -205,6 +217,12 @@ impl<'a> Analysis<'a> {
         (*account == self.organization.management_account).then(|| {
             format!("{account} is the management account: organisation policies have no effect on its principals and resources")
         })
+    }
+
+    /// Two accounts in the same place get the same answers.
+    pub(super) fn place(&self, account: &AccountId, kind: Kind) -> Option<Place<'a>> {
+        let above = self.accounts.get(account.as_str())?.parent.as_deref()?;
+        Some((kind, above, self.of_kind(self.attached.get(account.as_str()).map_or(&[], Vec::as_slice), kind)))
     }
 
     fn report(&self, account: &AccountId, kind: Kind) -> PolicyChain {

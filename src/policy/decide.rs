@@ -11,15 +11,14 @@
 //! the others; a `${variable}` in a resource may or may not match. One request is denied if a Deny applies to it, or if some node has
 //! no Allow that does.
 
-use std::ops::ControlFlow;
+use std::{collections::BTreeMap, ops::ControlFlow};
 
 use super::{
     automaton::{Universe, classes},
+    budget::{Budget, TooComplex},
     language::{Patterns, Principals, Sense, Statement},
     pattern::{Pattern, Token},
 };
-
-pub(super) use super::automaton::TooComplex;
 
 /// What is denied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,46 +53,46 @@ pub(super) fn decide(
     query: &Pattern,
     allows: &[Vec<&Statement>],
     denies: &[&Statement],
+    budget: &mut Budget,
 ) -> Result<Verdict, TooComplex> {
-    let rules = Rules { allows, denies };
-    let statements: Vec<&Statement> = rules.all().collect();
-    let lists: Vec<Vec<&Pattern>> = statements.iter().map(|s| s.actions.list.iter().collect()).collect();
-    let (lists, place) = distinct(lists);
+    let rules = Rules::new(allows, denies);
+    let (lists, place) = distinct(rules.statements.iter().map(|s| s.actions.list.iter().collect()).collect());
     let mut tally = Tally::default();
-    let mut failed = None;
-    let mut class = |answer: &[bool]| {
-        let applies: Vec<bool> =
-            statements.iter().zip(&place).map(|(s, p)| answer[*p] == (s.actions.sense == Sense::Listed)).collect();
-        match rules.over_resources(&statements, &applies, &mut tally) {
-            Ok(()) if tally.0 == Some(Verdict::Partly) => ControlFlow::Break(()),
-            Ok(()) => ControlFlow::Continue(()),
-            Err(e) => {
-                failed = Some(e);
-                ControlFlow::Break(())
-            }
-        }
+    let mut class = |answer: &[bool], budget: &mut Budget| {
+        let listed = rules.statements.iter().map(|s| s.actions.sense == Sense::Listed);
+        let applies: Vec<bool> = listed.zip(&place).map(|(listed, p)| answer[*p] == listed).collect();
+        rules.over_resources(&applies, &mut tally, budget)
     };
-    let answer = |text: &str| lists.iter().map(|l| l.iter().any(|p| p.matches(text))).collect::<Vec<_>>();
     if query.is_literal() {
-        let _ = class(&answer(&query.as_str().to_ascii_lowercase()));
+        let _ = class(&answer(&lists, &query.as_str().to_ascii_lowercase(), budget)?, budget)?;
     } else {
         // A few likely actions first: they mostly show at once that the answer is "partly", which spares the walk.
-        let likely = lists.iter().flatten().copied().chain([query]).flat_map(samples);
         let mut flow = ControlFlow::Continue(());
-        for text in likely.filter(|t| is_action(t) && query.matches(t)) {
-            flow = class(&answer(&text));
-            if flow.is_break() {
-                break;
+        for text in lists.iter().flatten().copied().chain([query]).flat_map(samples).filter(|t| is_action(t)) {
+            if flow.is_continue() && query.matches_within(&text, budget)? {
+                flow = class(&answer(&lists, &text, budget)?, budget)?;
             }
         }
         if flow.is_continue() {
-            classes(Universe::Actions(query), &lists, &mut class)?;
+            classes(Universe::Actions(query), &lists, budget, &mut class)?;
         }
     }
-    match (failed, tally.0) {
-        (None, Some(verdict)) => Ok(verdict),
-        _ => Err(TooComplex),
+    // A query that matches no action at all is never asked: the caller has checked its form.
+    tally.0.ok_or(TooComplex)
+}
+
+/// Which of `lists` match `text`.
+fn answer(lists: &[Vec<&Pattern>], text: &str, budget: &mut Budget) -> Result<Vec<bool>, TooComplex> {
+    let mut answer = Vec::with_capacity(lists.len());
+    for list in lists {
+        budget.spend(1)?;
+        let mut any = false;
+        for pattern in list {
+            any = any || pattern.matches_within(text, budget)?;
+        }
+        answer.push(any);
     }
+    Ok(answer)
 }
 
 /// True for `service:name`.
@@ -119,13 +118,15 @@ fn samples(pattern: &Pattern) -> [String; 3] {
 
 /// Returns each list once, and for each of `lists` its place among those.
 fn distinct(lists: Vec<Vec<&Pattern>>) -> (Vec<Vec<&Pattern>>, Vec<usize>) {
-    let mut once: Vec<Vec<&Pattern>> = Vec::new();
+    let (mut once, mut places) = (Vec::new(), BTreeMap::new());
     let mut place = Vec::with_capacity(lists.len());
     for list in lists {
-        let at = once.iter().position(|other| *other == list).unwrap_or_else(|| {
+        let next = once.len();
+        let tokens: Vec<&[Token]> = list.iter().map(|p| p.tokens()).collect();
+        let at = *places.entry(tokens).or_insert(next);
+        if at == next {
             once.push(list);
-            once.len() - 1
-        });
+        }
         place.push(at);
     }
     (once, place)
@@ -139,9 +140,15 @@ fn proviso(statement: &Statement) -> Option<Proviso<'_>> {
     (principals.is_some() || !statement.condition.is_empty()).then_some((principals, &statement.condition))
 }
 
+/// The statements that decide: the denies, then the allows node by node.
 struct Rules<'a> {
-    allows: &'a [Vec<&'a Statement>],
-    denies: &'a [&'a Statement],
+    statements: Vec<&'a Statement>,
+    /// Each statement's proviso, by number; equal ones share a number.
+    provisos: Vec<Option<usize>>,
+    /// How many denies.
+    denies: usize,
+    /// How many allows at each node.
+    nodes: Vec<usize>,
 }
 
 /// Whether a statement's resources match: surely, and possibly (they differ where a variable stands in them).
@@ -154,65 +161,73 @@ struct Reach {
 const NOWHERE: Reach = Reach { certain: false, possible: false };
 
 impl<'a> Rules<'a> {
-    /// Every statement: the denies, then the allows node by node.
-    fn all(&self) -> impl Iterator<Item = &'a Statement> {
-        self.denies.iter().chain(self.allows.iter().flatten()).copied()
+    fn new(allows: &[Vec<&'a Statement>], denies: &[&'a Statement]) -> Self {
+        let statements: Vec<&Statement> = denies.iter().chain(allows.iter().flatten()).copied().collect();
+        let mut numbers = BTreeMap::new();
+        let mut number = |proviso| {
+            let next = numbers.len();
+            *numbers.entry(proviso).or_insert(next)
+        };
+        let provisos = statements.iter().map(|s| proviso(s).map(&mut number)).collect();
+        Self { statements, provisos, denies: denies.len(), nodes: allows.iter().map(Vec::len).collect() }
     }
 
-    /// Adds to `tally` what is denied of one class of actions, to which the statements that `applies` marks speak.
+    /// Adds to `tally` what is denied of one class of actions, to which the statements that `applies` marks speak; breaks once nothing
+    /// can change it any more.
     fn over_resources(
         &self,
-        statements: &[&'a Statement],
         applies: &[bool],
         tally: &mut Tally,
-    ) -> Result<(), TooComplex> {
+        budget: &mut Budget,
+    ) -> Result<ControlFlow<()>, TooComplex> {
         let mut lists = Vec::new();
-        for (statement, _) in statements.iter().zip(applies).filter(|(_, a)| **a) {
+        for (statement, _) in self.statements.iter().zip(applies).filter(|(_, a)| **a) {
             let patterns = &statement.resources.list;
             lists.push(patterns.iter().filter(|p| !p.has_variable()).collect());
             lists.push(patterns.iter().collect());
         }
         let (lists, place) = distinct(lists);
-        let mut class = |answer: &[bool]| {
+        let mut flow = ControlFlow::Continue(());
+        let mut class = |answer: &[bool], budget: &mut Budget| {
+            budget.spend(self.statements.len())?;
             let mut next = place.chunks_exact(2).map(|pair| (answer[pair[0]], answer[pair[1]]));
-            let reaches: Vec<Reach> = statements
-                .iter()
-                .zip(applies)
-                .map(|(s, a)| if *a { next.next().map_or(NOWHERE, |n| reach(&s.resources, n)) } else { NOWHERE })
-                .collect();
-            tally.add(self.judge(&reaches))
+            let mut reach_of = |(statement, applies): (&&Statement, &bool)| {
+                if *applies { next.next().map_or(NOWHERE, |n| reach(&statement.resources, n)) } else { NOWHERE }
+            };
+            let reaches: Vec<Reach> = self.statements.iter().zip(applies).map(&mut reach_of).collect();
+            flow = tally.add(self.judge(&reaches));
+            Ok(flow)
         };
-        let likely = lists.iter().flatten().flat_map(|p| samples(p)).filter(|text| !text.is_empty());
-        for text in likely {
-            let answer: Vec<bool> = lists.iter().map(|l| l.iter().any(|p| p.matches(&text))).collect();
-            if class(&answer).is_break() {
-                return Ok(());
+        for text in lists.iter().flatten().flat_map(|p| samples(p)).filter(|text| !text.is_empty()) {
+            if class(&answer(&lists, &text, budget)?, budget)?.is_break() {
+                return Ok(ControlFlow::Break(()));
             }
         }
-        classes(Universe::Resources, &lists, class)
+        classes(Universe::Resources, &lists, budget, class)?;
+        Ok(flow)
     }
 
     /// Judges one class of requests, over every outcome of the conditions.
     fn judge(&self, reaches: &[Reach]) -> Verdict {
-        let (denied, left) = reaches.split_at(self.denies.len());
         let mut somewhere = false;
         // For a request to escape, the provisos of the denies that reach it must fail; every other may hold.
-        let mut failing: Vec<Proviso<'_>> = Vec::new();
-        for (statement, reach) in self.denies.iter().zip(denied).filter(|(_, r)| r.possible) {
-            match proviso(statement) {
+        let mut failing = vec![false; self.statements.len()];
+        for (reach, proviso) in reaches.iter().zip(&self.provisos).take(self.denies).filter(|(r, _)| r.possible) {
+            match proviso {
                 None if reach.certain => return Verdict::Denied,
-                Some(proviso) if reach.certain => failing.push(proviso),
+                Some(number) if reach.certain => failing[*number] = true,
                 _ => {}
             }
             somewhere = true;
         }
-        let mut rest = left.iter();
-        for node in self.allows {
+        let mut from = self.denies;
+        for count in &self.nodes {
+            let here = from..from + count;
+            from = here.end;
             let (mut always, mut sometimes) = (false, false);
-            for (statement, reach) in node.iter().zip(rest.by_ref().take(node.len())).filter(|(_, r)| r.possible) {
-                let proviso = proviso(statement);
+            for (reach, proviso) in reaches[here.clone()].iter().zip(&self.provisos[here]).filter(|(r, _)| r.possible) {
                 always |= reach.certain && proviso.is_none();
-                sometimes |= proviso.is_none_or(|p| !failing.contains(&p));
+                sometimes |= proviso.is_none_or(|number| !failing[number]);
             }
             if !sometimes {
                 return Verdict::Denied;

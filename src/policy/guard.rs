@@ -1,17 +1,29 @@
 //! What the chain above an account denies of one action, and which statements answer for it.
 
-use std::fmt;
+use std::{
+    fmt,
+    sync::{MutexGuard, PoisonError},
+};
 
 use serde::Serialize;
 
 use super::{
-    chain::{Analysis, Attached, Chain, Node, TypeState},
+    budget::{Budget, TooComplex},
+    chain::{Analysis, Answers, Attached, Chain, Node, TypeState},
     condition::Shown,
-    decide::{TooComplex, Verdict, decide, is_action},
+    decide::{Verdict, decide, is_action},
     language::{Effect, Kind, Patterns, Sense, Statement},
     pattern::Pattern,
 };
 use crate::model::{AccountId, Sha256Digest};
+
+/// Steps that one question may cost (well under a second), and what one statement or node may take of them.
+const STEPS: u64 = 4_000_000;
+const STEPS_OF_A_PART: u64 = 500_000;
+
+/// Services whose resources AWS applies resource control policies to, as announced by 2026-01. It adds services from time to time.
+const RESOURCE_CONTROLLED: [&str; 10] =
+    ["aoss", "cognito-identity", "cognito-idp", "ecr", "kms", "logs", "s3", "secretsmanager", "sqs", "sts"];
 
 /// What organisation policies deny of an action (or action pattern) in an account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -100,7 +112,7 @@ struct Piece<'a> {
     deny: Option<(&'a Attached<'a>, &'a Statement)>,
 }
 
-impl Analysis<'_> {
+impl<'a> Analysis<'a> {
     /// Says what service control policies deny of `action` to the principals of `account`.
     ///
     /// `action` is `service:name`, also with wildcards (`s3:*`, `*`): then "denied" means that every action it matches is.
@@ -110,9 +122,22 @@ impl Analysis<'_> {
 
     /// Says what resource control policies deny of `action` on the resources of `account`, to whomever.
     ///
-    /// AWS applies them for a list of services that it extends from time to time; for an action of any other service a Deny here is without effect.
+    /// AWS applies them to the resources of some services only: a denial for any other service is [`Guard::Unknown`].
     pub fn guard_resources(&self, account: &AccountId, action: &str) -> Guard {
-        self.ask(account, action, Kind::ResourceControl)
+        let service = action.split(':').next().unwrap_or_default().to_ascii_lowercase();
+        let answer = self.ask(account, action, Kind::ResourceControl);
+        match answer {
+            Guard::Denied { by } | Guard::DeniedConditionally { by, .. }
+                if !RESOURCE_CONTROLLED.contains(&service.as_str()) =>
+            {
+                let by = list(by.iter().map(ToString::to_string));
+                let why = format!(
+                    "{by} would deny it, but it is not known that AWS applies resource control policies to {service:?}"
+                );
+                Guard::Unknown { why }
+            }
+            other => other,
+        }
     }
 
     fn ask(&self, account: &AccountId, action: &str, kind: Kind) -> Guard {
@@ -123,6 +148,21 @@ impl Analysis<'_> {
         if let Some(why) = self.exempt(account) {
             return Guard::Exempt { why };
         }
+        let Some(place) = self.place(account, kind) else {
+            return self.answer(account, &query, kind);
+        };
+        let question = (place, action.to_ascii_lowercase());
+        if let Some((other, answer)) = self.answers().get(&question) {
+            return answer.clone().renamed(other.as_str(), account.as_str());
+        }
+        let answer = self.answer(account, &query, kind);
+        if !matches!(answer, Guard::Unknown { .. }) {
+            self.answers().insert(question, (account.clone(), answer.clone()));
+        }
+        answer
+    }
+
+    fn answer(&self, account: &AccountId, query: &Pattern, kind: Kind) -> Guard {
         let chain = self.resolve(account, kind);
         if !chain.problems.is_empty() {
             return Guard::Unknown { why: chain.problems.join("; ") };
@@ -130,15 +170,31 @@ impl Analysis<'_> {
         if chain.state == TypeState::Disabled {
             return Guard::NotDenied;
         }
-        judge(&chain, &query)
+        judge(&chain, query)
+    }
+
+    /// Answers given so far. One that panicked while it held them left them whole: each is inserted at once.
+    fn answers(&self) -> MutexGuard<'_, Answers<'a>> {
+        self.answers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Guard {
+    /// The answer for another account in the same place: only the account's own node has another name.
+    fn renamed(mut self, from: &str, to: &str) -> Self {
+        if let Self::Denied { by } | Self::DeniedConditionally { by, .. } = &mut self {
+            by.iter_mut().filter(|r| r.node == from).for_each(|r| r.node = to.to_owned());
+        }
+        self
     }
 }
 
 fn judge(chain: &Chain<'_>, query: &Pattern) -> Guard {
-    let pieces = pieces(chain, query);
+    let mut budget = Budget::of(STEPS);
+    let pieces = pieces(chain, query, &mut budget);
     let denied: Vec<&Piece<'_>> = pieces.iter().filter(|p| p.verdict == Ok(Verdict::Denied)).collect();
     if !denied.is_empty() {
-        return Guard::Denied { by: explained(&denied, query).into_iter().map(|(by, _)| by).collect() };
+        return Guard::Denied { by: explained(&denied, query, &mut budget).into_iter().map(|(by, _)| by).collect() };
     }
     let rest: Vec<&Piece<'_>> = pieces.iter().filter(|p| p.verdict != Ok(Verdict::NotDenied)).collect();
     let whole = match rest.as_slice() {
@@ -148,10 +204,10 @@ fn judge(chain: &Chain<'_>, query: &Pattern) -> Guard {
             let denies: Vec<&Statement> = rest.iter().filter_map(|p| p.deny.map(|(_, s)| s)).collect();
             let allows: Vec<Vec<&Statement>> =
                 rest.iter().filter(|p| p.deny.is_none()).map(|p| allows(p.node)).collect();
-            decide(query, &allows, &denies)
+            decide(query, &allows, &denies, &mut budget)
         }
     };
-    let (by, conditions): (Vec<_>, Vec<_>) = explained(&rest, query).into_iter().unzip();
+    let (by, conditions): (Vec<_>, Vec<_>) = explained(&rest, query, &mut budget).into_iter().unzip();
     match whole {
         Ok(Verdict::Denied) => Guard::Denied { by },
         Ok(Verdict::Partly) => Guard::DeniedConditionally { by, conditions },
@@ -169,12 +225,15 @@ fn allows<'a>(node: &Node<'a>) -> Vec<&'a Statement> {
     node.statements(Effect::Allow).map(|(_, s)| s).collect()
 }
 
-fn pieces<'a>(chain: &'a Chain<'a>, query: &Pattern) -> Vec<Piece<'a>> {
+fn pieces<'a>(chain: &'a Chain<'a>, query: &Pattern, budget: &mut Budget) -> Vec<Piece<'a>> {
+    let mut judge = |allows: &[Vec<&Statement>], denies: &[&Statement]| {
+        budget.part(STEPS_OF_A_PART, |budget| decide(query, allows, denies, budget))
+    };
     let mut pieces = Vec::new();
     for node in &chain.nodes {
-        pieces.push(Piece { verdict: decide(query, &[allows(node)], &[]), node, deny: None });
+        pieces.push(Piece { verdict: judge(&[allows(node)], &[]), node, deny: None });
         for (attached, statement) in node.statements(Effect::Deny) {
-            let verdict = decide(query, &[], &[statement]);
+            let verdict = judge(&[], &[statement]);
             pieces.push(Piece { verdict, node, deny: Some((attached, statement)) });
         }
     }
@@ -182,7 +241,7 @@ fn pieces<'a>(chain: &'a Chain<'a>, query: &Pattern) -> Vec<Piece<'a>> {
 }
 
 /// Names each piece's cause and says what it is limited to; without repetitions, in the order of the chain.
-fn explained(pieces: &[&Piece<'_>], query: &Pattern) -> Vec<(Responsible, String)> {
+fn explained(pieces: &[&Piece<'_>], query: &Pattern, budget: &mut Budget) -> Vec<(Responsible, String)> {
     let mut out: Vec<(Responsible, String)> = Vec::new();
     for piece in pieces {
         let mut add = |cause, source: Option<(&Attached<'_>, &Statement)>, limits: String| {
@@ -195,7 +254,9 @@ fn explained(pieces: &[&Piece<'_>], query: &Pattern) -> Vec<(Responsible, String
             add(Cause::ExplicitDeny, Some((attached, statement)), format!("denied {}", limits(statement, query)));
             continue;
         }
-        let speaks = |s: &Statement| decide(query, &[vec![s]], &[]) != Ok(Verdict::Denied);
+        let mut speaks = |s: &Statement| {
+            budget.part(STEPS_OF_A_PART, |budget| decide(query, &[vec![s]], &[], budget)) != Ok(Verdict::Denied)
+        };
         let limited: Vec<_> = piece.node.statements(Effect::Allow).filter(|(_, s)| speaks(s)).collect();
         if limited.is_empty() {
             add(Cause::NoAllow, None, "no Allow here".to_owned());

@@ -4,7 +4,7 @@
 use super::{condition::Condition, json::Json, pattern::Pattern};
 
 /// Longest document read, in bytes: AWS's own limit moves but is far below it.
-const LONGEST: usize = 1 << 20;
+const LONGEST: usize = 256 << 10;
 
 /// Version of the language; without one it is the older.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -16,7 +16,7 @@ pub enum Version {
 }
 
 /// Where a document is used; decides which elements it may have.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Kind {
     /// Service control policy: no Principal.
     ServiceControl,
@@ -34,7 +34,7 @@ pub enum Effect {
 }
 
 /// Whether a list names what is meant or what is not.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Sense {
     /// Action, Resource: what the patterns match.
     Listed,
@@ -52,7 +52,7 @@ pub struct Patterns {
 }
 
 /// Principals of a statement.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Principals {
     /// Principal or NotPrincipal.
     pub sense: Sense,

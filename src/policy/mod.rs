@@ -18,6 +18,7 @@
 //! are unknown, an account without a path to the root, a node at which no policy is recorded. A readable Deny elsewhere does not change that.
 
 mod automaton;
+mod budget;
 mod chain;
 mod condition;
 mod decide;

@@ -1,6 +1,9 @@
 //! Patterns of the policy language: `*` is any run of characters, `?` exactly one, everything else itself.
 
-use super::language::Version;
+use super::{
+    budget::{Budget, TooComplex},
+    language::Version,
+};
 
 /// One place of a pattern.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -76,9 +79,15 @@ impl Pattern {
 
     /// Whether `text` matches, variables standing for anything. Takes at most `pattern x text` steps. An action's `text` must be in lower case.
     pub fn matches(&self, text: &str) -> bool {
+        self.matches_within(text, &mut Budget::endless()) == Ok(true)
+    }
+
+    /// The same, within a budget.
+    pub(super) fn matches_within(&self, text: &str, budget: &mut Budget) -> Result<bool, TooComplex> {
         let text: Vec<char> = text.chars().collect();
         let (mut at, mut read, mut star) = (0, 0, None);
         while read < text.len() {
+            budget.spend(1)?;
             match self.tokens.get(at) {
                 Some(Token::Any) => {
                     star = Some((at, read));
@@ -96,11 +105,11 @@ impl Pattern {
                 _ => {}
             }
             // Only the latest star can need more: an earlier one taking more would leave it the same text or less.
-            let Some((place, taken)) = star else { return false };
+            let Some((place, taken)) = star else { return Ok(false) };
             star = Some((place, taken + 1));
             (at, read) = (place + 1, taken + 1);
         }
-        self.tokens[at..].iter().all(|t| *t == Token::Any)
+        Ok(self.tokens[at..].iter().all(|t| *t == Token::Any))
     }
 
     pub(super) fn tokens(&self) -> &[Token] {
