@@ -14,6 +14,7 @@ pub mod config;
 pub mod model;
 pub mod plan;
 pub mod policy;
+pub mod report;
 pub mod sign;
 pub mod spool;
 pub mod store;
