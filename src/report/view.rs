@@ -333,7 +333,7 @@ fn exclusion(reason: Option<&ScopeReason>, only_out_of_scope: bool) -> Option<Ex
 }
 
 fn state_name(account: &Account) -> String {
-    serde_json::to_value(&account.state).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default()
+    serde_json::to_value(account.state).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default()
 }
 
 fn path_names(organization: &Organization, account: &AccountId) -> String {
