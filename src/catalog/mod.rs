@@ -15,6 +15,7 @@ mod suggest;
 #[cfg(test)]
 mod tests;
 mod validate;
+pub mod view;
 
 pub use fault::{CODES, Fault, Faults};
 pub use files::{CatalogFiles, digest, load, shipped};

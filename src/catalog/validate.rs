@@ -66,7 +66,9 @@ fn used(frameworks: &[Framework]) -> BTreeSet<String> {
 /// Every check id that some file defines; a second definition is a fault.
 fn defined_checks(raw: &UnvalidatedCatalog, faults: &mut Faults) -> BTreeMap<String, String> {
     let mut defined: BTreeMap<String, String> = BTreeMap::new();
-    for file in &raw.files {
+    // Shipped files first: where a user's own check takes a shipped id, the fault is the user's to mend.
+    let (shipped, own): (Vec<_>, Vec<_>) = raw.files.iter().partition(|file| file.path.starts_with("checks/"));
+    for file in shipped.into_iter().chain(own) {
         for id in file.checks.iter().filter_map(|check| check.id.as_ref()) {
             if let Some(first) = defined.get(&id.value) {
                 let what = format!("check {:?} is defined in {first} already", id.value);
