@@ -3,6 +3,7 @@
 //! Evidence of an AWS organisation's controls, over an audit period, that an auditor can check without us.
 
 pub mod archive;
+pub mod assess;
 #[cfg(feature = "aws")]
 pub mod aws;
 pub mod catalog;
@@ -12,6 +13,7 @@ pub mod collect;
 pub mod collectors;
 pub mod config;
 pub mod model;
+pub mod observe;
 pub mod plan;
 pub mod policy;
 pub mod report;

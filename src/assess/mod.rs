@@ -1,0 +1,130 @@
+//! Observations + catalogue -> verdicts. Pure: the same evidence and the same catalogue give the same bytes.
+//!
+//! # The truth table
+//! A **line** is one answer to a check about one resource, or the reason why there is none:
+//!
+//! | what the evidence says of a target | line |
+//! |---|---|
+//! | the source reports compliance / non-compliance / not applicable | pass / fail / not applicable |
+//! | insufficient data, warning, not available, unknown status | not assessed |
+//! | suppressed by a person | not assessed, with the note |
+//! | any collector the check needs left a gap, or its answers do not bear out the ledger | not assessed, with the ledger's line; answers that came through stay beside it |
+//! | read through the aggregator or Security Hub's home Region, which does not hold the target or holds it outdated | not assessed |
+//! | rule not deployed, control disabled or in no standard | not assessed |
+//! | rule or control on and run, no answer, recorder records all its resource types | not applicable |
+//! | the same, but recorder off, type not recorded or not known, rule failed or never ran | not assessed |
+//! | Region not opted in, and not named by the configuration | none: outside the population |
+//! | account out of scope; management account under SCPs | not applicable, shown, never counted |
+//! | global resources | a Region that answers speaks for the account's Regions that do not; each resource counts once, the worst answer |
+//!
+//! | counted lines of a check | check | | parts of a whole (checks of an item, items of a requirement) | whole |
+//! |---|---|---|---|---|
+//! | any fail | not satisfied | | any not satisfied | not satisfied |
+//! | else any not assessed | not assessed | | else any not assessed | not assessed |
+//! | else any pass | satisfied | | else any satisfied | satisfied |
+//! | else any not applicable | not applicable | | else any not applicable | not applicable |
+//! | none at all | not assessed | | none at all | not assessed |
+//!
+//! Items that a person confirms, that are deliberately not automated, or that AWS's part covers are not assessed without evidence of that kind.
+//!
+//! Laws (property-tested): no gap, suppression, insufficient data, stale source, disabled service or empty population is ever
+//! "satisfied"; a further failing observation never improves a verdict; order never matters; duplicates count once.
+
+mod guards;
+mod lines;
+mod population;
+mod requirement;
+mod results;
+mod silence;
+mod verdict;
+
+use std::collections::BTreeMap;
+
+use lines::Asker;
+use population::Population;
+
+pub use population::CoverageRef;
+pub use results::results_files;
+
+use crate::{
+    catalog::{Catalog, Check, Severity},
+    model::{Assessment, AssessmentHeader, CheckResult, Counts, Coverage, PlannedTask, ResultLine},
+    observe::{Observed, OrganizationUnreadable},
+    policy::Analysis,
+};
+
+/// The evidence does not even say which organisation it is about.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("nothing can be assessed: {0}")]
+pub struct NoOrganization(#[from] pub OrganizationUnreadable);
+
+/// Judges one run's observations by a catalogue.
+///
+/// `coverage_ref` builds the reference to a line of the ledger from its index in `coverage`.
+///
+/// # Errors
+/// Where the evidence describes no organisation.
+pub fn assess(
+    catalog: &Catalog,
+    observed: &Observed,
+    plan: &[PlannedTask],
+    coverage: &[Coverage],
+    header: AssessmentHeader,
+    coverage_ref: CoverageRef<'_>,
+) -> Result<Assessment, NoOrganization> {
+    let Some(organization) = &observed.organization else {
+        let missing = OrganizationUnreadable::Missing("DescribeOrganization");
+        return Err(observed.organization_unreadable.clone().unwrap_or(missing).into());
+    };
+    let asker = Asker {
+        observed,
+        population: Population::new(plan, coverage, observed, coverage_ref),
+        policies: Some(Analysis::new(organization)),
+    };
+    let mut checks = BTreeMap::new();
+    let mut results: Vec<ResultLine> = Vec::new();
+    for check in catalog.checks.values() {
+        let (result, mut lines) = judge(&asker, check);
+        checks.insert(check.id.clone(), result);
+        results.append(&mut lines);
+    }
+    results.sort_unstable();
+    let out_of_scope = plan.iter().filter_map(|t| Some((t.account.clone(), t.out_of_scope.clone()?))).collect();
+    Ok(Assessment {
+        header,
+        organization: organization.clone(),
+        coverage: coverage.to_vec(),
+        out_of_scope,
+        findings: requirement::findings(catalog, &checks),
+        checks,
+        results,
+        discrepancies: observed.discrepancies.clone(),
+    })
+}
+
+fn judge(asker: &Asker<'_>, check: &Check) -> (CheckResult, Vec<ResultLine>) {
+    let lines = asker.lines(check);
+    let status = verdict::of_lines(&lines);
+    let mut counts = Counts::default();
+    lines.iter().for_each(|l| counts.add(l.line.status));
+    let result = CheckResult {
+        check: check.id.clone(),
+        title: requirement::english(&check.title),
+        severity: severity(check.severity).to_owned(),
+        status,
+        why: verdict::why(status, &lines),
+        counts,
+        remedy: check.remedy.clone(),
+    };
+    (result, lines.into_iter().map(|l| l.line).collect())
+}
+
+fn severity(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Informational => "informational",
+        Severity::Low => "low",
+        Severity::Medium => "medium",
+        Severity::High => "high",
+        Severity::Critical => "critical",
+    }
+}

@@ -1,0 +1,104 @@
+//! What it means that a completely read target says nothing of a question.
+//!
+//! "Nothing to ask" is claimed only where the rule or control is on, ran without error, and the recorder records each resource type that it
+//! concerns. Everything else is "not assessed", with the reason.
+
+use super::lines::Silence;
+use crate::{
+    catalog::{Ask, Check},
+    model::{AccountId, ObservationStatus, Region},
+    observe::{Observed, TargetState, states},
+};
+
+/// The type under which Config records compliance itself.
+const RESOURCE_COMPLIANCE: &str = "AWS::Config::ResourceCompliance";
+
+fn unknown(why: impl Into<String>) -> Silence {
+    Silence { status: ObservationStatus::NotAssessed, why: why.into(), evidence: None }
+}
+
+/// Explains the silence of a target in which no collector left a hole.
+pub(super) fn explain(observed: &Observed, check: &Check, account: &AccountId, region: &Region) -> Silence {
+    let Some(state) = observed.targets.get(&(account.clone(), region.clone())) else {
+        return unknown("nothing was read of the target");
+    };
+    match &check.ask {
+        Ask::ConfigRule { identifier } => rule(state, identifier, &check.resource_types),
+        Ask::SecurityHub { control } => self::control(state, control, &check.resource_types),
+        Ask::State { of: Some(of), state: name }
+            if name == states::REMEDIATION_CONFIGURED || name == states::REMEDIATION_EXECUTED =>
+        {
+            let deployed = state.rules.as_ref().is_some_and(|rules| rules.contains_key(of));
+            let why = if deployed { "its remediation was not described" } else { "the rule is not deployed" };
+            Silence { evidence: state.rules_evidence.clone(), ..unknown(format!("{of}: {why}")) }
+        }
+        Ask::State { state, .. } => unknown(format!("{state} was not observed")),
+        Ask::GuardedActions { .. } => unknown("it is asked of accounts"),
+    }
+}
+
+fn rule(state: &TargetState, identifier: &str, types: &[String]) -> Silence {
+    let Some(rules) = &state.rules else { return unknown("the deployed rules were not listed") };
+    let Some(rule) = rules.get(identifier) else {
+        let why = format!("no rule of {identifier} is deployed");
+        return Silence { evidence: state.rules_evidence.clone(), ..unknown(why) };
+    };
+    let evidence = Some(rule.evidence.clone());
+    let types = if types.is_empty() { &rule.resource_types } else { types };
+    let doubt = rule.doubts.first().cloned().or_else(|| {
+        let needed = state.selected.then_some(RESOURCE_COMPLIANCE);
+        unrecorded(state, needed, types)
+    });
+    match doubt {
+        Some(why) => Silence { evidence, ..unknown(why) },
+        None => nothing(&format!("{identifier} ran"), types, evidence),
+    }
+}
+
+fn control(state: &TargetState, control: &str, types: &[String]) -> Silence {
+    let Some(hub) = &state.hub else { return unknown("Security Hub was not described") };
+    let Some(known) = hub.controls.get(control) else {
+        return unknown(format!("control {control} is in no enabled standard"));
+    };
+    let evidence = Some(known.evidence.clone());
+    if !known.enabled {
+        let reason = known.why.as_deref().map(|r| format!(": {r}")).unwrap_or_default();
+        return Silence { evidence, ..unknown(format!("control {control} is disabled{reason}")) };
+    }
+    match hub.doubt().or_else(|| unrecorded(state, None, types)) {
+        Some(why) => Silence { evidence, ..unknown(format!("control {control} has no finding, and {why}")) },
+        None => nothing(&format!("control {control} is enabled"), types, evidence),
+    }
+}
+
+/// Returns why the recorder cannot vouch for the absence of resources of `types`.
+fn unrecorded(state: &TargetState, needed: Option<&str>, types: &[String]) -> Option<String> {
+    let Some(recorder) = &state.recorder else { return Some("the recorder was not described".to_owned()) };
+    if types.is_empty() {
+        return Some(
+            "it is not said which resource types it concerns, so that their absence cannot be seen".to_owned(),
+        );
+    }
+    let missing = needed.into_iter().chain(types.iter().map(String::as_str)).find(|kind| !recorder.records(kind))?;
+    Some(match recorder.on {
+        true => format!("the recorder does not record {missing}"),
+        false => recorder.why.clone(),
+    })
+}
+
+fn nothing(what: &str, types: &[String], evidence: Option<crate::model::EvidenceRef>) -> Silence {
+    let why = format!("{what}, and the recorder, which records {}, has no such resource", types.join(", "));
+    Silence { status: ObservationStatus::NotApplicable, why, evidence }
+}
+
+/// Explains the silence about the organisation as a whole.
+pub(super) fn of_organization(observed: &Observed, check: &Check) -> Silence {
+    match &check.ask {
+        Ask::State { state, of: Some(service) } if state == states::DELEGATED_ADMINISTRATOR => {
+            let Some(evidence) = observed.delegation.clone() else { return unknown("delegation was not read") };
+            let why = format!("{service} has neither trusted access nor a delegated administrator");
+            Silence { status: ObservationStatus::Fail, why, evidence: Some(evidence) }
+        }
+        _ => unknown("it was not observed"),
+    }
+}

@@ -1,0 +1,118 @@
+//! The truth tables, and the sentences that go with them. Nothing here knows what is being judged.
+
+use crate::model::{Counts, ObservationStatus, ResultLine, Status};
+
+/// A line and whether it speaks for the population.
+///
+/// Lines about what lies outside it (out-of-scope accounts, the management account under SCPs) are shown and never decide.
+#[derive(Debug, Clone)]
+pub(super) struct Line {
+    pub line: ResultLine,
+    pub counted: bool,
+}
+
+/// Returns the verdict on a check: any failure, else any hole, else at least one pass, else proof of nothing to ask.
+pub(super) fn of_lines(lines: &[Line]) -> Status {
+    let mut counted = Counts::default();
+    lines.iter().filter(|l| l.counted).for_each(|l| counted.add(l.line.status));
+    match counted {
+        Counts { fail: 1.., .. } => Status::NotSatisfied,
+        Counts { not_assessed: 1.., .. } => Status::NotAssessed,
+        Counts { pass: 1.., .. } => Status::Satisfied,
+        Counts { not_applicable: 1.., .. } => Status::NotApplicable,
+        _ => Status::NotAssessed,
+    }
+}
+
+/// Returns the verdict on a whole from the verdicts on its parts, all of which must hold; a whole without parts is not assessed.
+pub(super) fn of_parts(parts: impl IntoIterator<Item = Status>) -> Status {
+    let mut whole = None;
+    for part in parts {
+        whole = Some(match (whole, part) {
+            (Some(Status::NotSatisfied), _) | (_, Status::NotSatisfied) => Status::NotSatisfied,
+            (Some(Status::NotAssessed), _) | (_, Status::NotAssessed) => Status::NotAssessed,
+            (Some(Status::Satisfied), _) | (_, Status::Satisfied) => Status::Satisfied,
+            (_, Status::NotApplicable) => Status::NotApplicable,
+        });
+    }
+    whole.unwrap_or(Status::NotAssessed)
+}
+
+/// Says why a check got its verdict.
+pub(super) fn why(status: Status, lines: &[Line]) -> String {
+    let of = |wanted: ObservationStatus| lines.iter().filter(move |l| l.counted && l.line.status == wanted);
+    let total = lines.iter().filter(|l| l.counted).count();
+    let missing = of(ObservationStatus::NotAssessed).count();
+    let mut text = match status {
+        Status::NotSatisfied => {
+            let first = of(ObservationStatus::Fail).next().map(|l| place(&l.line)).unwrap_or_default();
+            let also = if missing > 0 { format!("; {missing} more could not be assessed") } else { String::new() };
+            format!("{} of {total} answers fail{also}; the first: {first}", of(ObservationStatus::Fail).count())
+        }
+        Status::NotAssessed if total == 0 => "It was asked of nothing: the population is empty".to_owned(),
+        Status::NotAssessed => {
+            let first = of(ObservationStatus::NotAssessed).next().map(|l| place(&l.line)).unwrap_or_default();
+            format!("{missing} of {total} answers are missing, none fails; the first: {first}")
+        }
+        Status::Satisfied => match of(ObservationStatus::NotApplicable).count() {
+            0 => format!("All {total} answers pass"),
+            none => format!("All {} answers pass; in {none} places there is nothing to ask", total - none),
+        },
+        Status::NotApplicable => format!("In all {total} places it was seen that there is nothing to ask"),
+    };
+    let outside = lines.iter().filter(|l| !l.counted).count();
+    if outside > 0 {
+        text.push_str(&format!(" ({outside} outside the population, listed and not counted)"));
+    }
+    sentence(text)
+}
+
+fn place(line: &ResultLine) -> String {
+    let ResultLine { account, region, resource, why, .. } = line;
+    if resource.kind == "AWS::::Account" {
+        format!("{account} in {region}: {why}")
+    } else {
+        format!("{} in {account}, {region}: {why}", resource.id)
+    }
+}
+
+/// Ends a sentence.
+pub(super) fn sentence(mut text: String) -> String {
+    if !text.ends_with(['.', '!', '?']) {
+        text.push('.');
+    }
+    text
+}
+
+/// Says why a whole got its verdict: the first part that has the same one explains it.
+pub(super) fn why_of_parts<'a>(status: Status, parts: &[(&'a str, Status, &'a str)]) -> String {
+    let Some((name, _, why)) = parts.iter().find(|(_, s, _)| *s == status) else {
+        return "Nothing confirms it.".to_owned();
+    };
+    let same = parts.iter().filter(|(_, s, _)| *s == status).count();
+    if parts.len() == 1 { (*why).to_owned() } else { format!("{same} of {} ({name} first): {why}", parts.len()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use Status::{NotApplicable, NotAssessed, NotSatisfied, Satisfied};
+
+    #[test]
+    fn the_truth_table_of_a_whole() {
+        let table = [
+            (vec![], NotAssessed),
+            (vec![Satisfied], Satisfied),
+            (vec![NotApplicable], NotApplicable),
+            (vec![NotApplicable, Satisfied], Satisfied),
+            (vec![Satisfied, NotAssessed], NotAssessed),
+            (vec![NotApplicable, NotAssessed], NotAssessed),
+            (vec![Satisfied, NotAssessed, NotSatisfied], NotSatisfied),
+            (vec![NotApplicable, NotSatisfied], NotSatisfied),
+        ];
+        for (parts, whole) in table {
+            assert_eq!(of_parts(parts.clone()), whole, "{parts:?}");
+            assert_eq!(of_parts(parts.iter().rev().copied()), whole, "{parts:?} reversed");
+        }
+    }
+}

@@ -1,0 +1,224 @@
+//! Answers, sorted by the target they speak of; and whether the bytes bear out what the ledger says.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+
+use super::{
+    AggregatorSources, HubState, HubView, OrganizationUnreadable, Target,
+    answer::Answer,
+    compliance::{RawVerdict, Row},
+    findings::FindingRow,
+    pages::{Listing, Page},
+    recorder::{RawRecorder, RawStatus},
+    rules::{RawEvaluation, RawExecution, RawRemediation, RawRule},
+};
+use crate::model::{AccountId, Collector, Coverage, CoverageState, EvidenceRef, Region, TaskId};
+
+/// A fact with its record and the time at which it was read.
+#[derive(Debug, Clone)]
+pub(super) struct Seen<T> {
+    pub value: T,
+    pub at: Timestamp,
+    pub evidence: EvidenceRef,
+}
+
+/// What the collectors that run once a run or once an account brought.
+#[derive(Debug, Default)]
+pub(super) struct RunFacts {
+    /// First answered page of each operation of Organizations.
+    pub organization_seen: BTreeMap<String, (EvidenceRef, Timestamp)>,
+    /// Regions that are on, by account.
+    pub regions: BTreeMap<AccountId, Seen<BTreeSet<Region>>>,
+    pub sources: Option<Seen<AggregatorSources>>,
+    pub hub: HubView,
+    /// Verdicts on whole rules through the aggregator, by target and rule name.
+    pub aggregate: BTreeMap<Target, BTreeMap<String, Seen<RawVerdict>>>,
+}
+
+/// What a target's collectors brought.
+#[derive(Debug, Default)]
+pub(super) struct TargetFacts {
+    pub recorders: Option<Seen<Vec<RawRecorder>>>,
+    pub statuses: Option<Seen<Vec<RawStatus>>>,
+    pub channels: Option<usize>,
+    pub rules_listed: Option<EvidenceRef>,
+    pub rules: BTreeMap<String, Seen<RawRule>>,
+    pub evaluations: BTreeMap<String, RawEvaluation>,
+    pub remediations: Option<BTreeMap<String, Seen<RawRemediation>>>,
+    pub executions: BTreeMap<String, Vec<Seen<RawExecution>>>,
+    pub rows: Vec<Page<Vec<Row>>>,
+    pub selected: bool,
+    pub verdicts: BTreeMap<String, Seen<RawVerdict>>,
+    pub hub_described: Option<Seen<()>>,
+    pub not_subscribed: Option<Seen<()>>,
+    pub hub: HubState,
+    pub security_controls: HubState,
+    pub findings: Vec<Page<Vec<FindingRow>>>,
+}
+
+/// Files a listing under its target.
+pub(super) fn take(task: &TaskId, listing: Listing<Answer>, run: &mut RunFacts, target: &mut TargetFacts) {
+    let Listing { operation, request, pages, complete } = listing;
+    let rule = request.param("ConfigRuleName").unwrap_or_default().to_owned();
+    for Page { value, at, source } in pages {
+        let evidence = source.evidence();
+        let seen = || Seen { value: (), at, evidence: evidence.clone() };
+        match value {
+            Answer::Rows(rows) => {
+                target.selected |= operation.starts_with("Select");
+                target.rows.push(Page { value: rows, at, source });
+            }
+            Answer::Findings(rows) => target.findings.push(Page { value: rows, at, source }),
+            Answer::Recorders(all) => append(&mut target.recorders, all, seen()),
+            Answer::RecorderStatuses(all) => append(&mut target.statuses, all, seen()),
+            Answer::Channels(all) => *target.channels.get_or_insert(0) += all.len(),
+            Answer::Rules(all) => {
+                target.rules_listed.get_or_insert(evidence.clone());
+                target.rules.extend(all.into_iter().map(|r| (r.config_rule_name.clone(), seen().with(r))));
+            }
+            Answer::Evaluations(all) => {
+                target.evaluations.extend(all.into_iter().map(|e| (e.config_rule_name.clone(), e)));
+            }
+            Answer::Remediations(all) => {
+                let known = target.remediations.get_or_insert_default();
+                known.extend(all.into_iter().map(|r| (r.config_rule_name.clone(), seen().with(r))));
+            }
+            Answer::Executions(all) => {
+                let known = target.executions.entry(rule.clone()).or_default();
+                known.extend(all.into_iter().map(|e| seen().with(e)));
+            }
+            Answer::Verdicts(all) if operation == "DescribeComplianceByConfigRule" => {
+                target.verdicts.extend(all.into_iter().map(|v| (v.config_rule_name.clone(), seen().with(v))));
+            }
+            Answer::Verdicts(all) => {
+                for verdict in all {
+                    let region = verdict.aws_region.as_deref().and_then(|r| r.parse().ok());
+                    let account = verdict.account_id.as_deref().and_then(|a| a.parse().ok());
+                    let (Some(account), Some(region)) = (account, region) else { continue };
+                    let rules = run.aggregate.entry((account, region)).or_default();
+                    rules.insert(verdict.config_rule_name.clone(), seen().with(verdict));
+                }
+            }
+            Answer::Hub(hub) => {
+                target.hub.subscribed = hub.subscribed_at.map(|t| t.0);
+                target.hub.read = Some(at);
+                target.hub_described = Some(seen());
+            }
+            Answer::NotSubscribed => target.not_subscribed = Some(seen()),
+            Answer::Standards(all) => {
+                target.hub.standards += all.len();
+                target.hub.unready.extend(all.iter().filter_map(super::hub::unready));
+            }
+            Answer::StandardControls(all) => target.hub.take_standard_controls(&all, &evidence),
+            Answer::SecurityControls(all) => target.security_controls.take_standard_controls(&all, &evidence),
+            Answer::Regions(all) => {
+                let on = run.regions.entry(task.account.clone()).or_insert(seen().with(BTreeSet::new()));
+                on.value.extend(all.iter().filter_map(super::aggregator::RawRegion::enabled));
+            }
+            Answer::Sources(all) => {
+                let sources = run.sources.get_or_insert(seen().with(AggregatorSources::default()));
+                sources.value.take(&all, &evidence);
+            }
+            Answer::Members(all) if complete => {
+                run.hub.administrator = Some(task.account.clone());
+                run.hub.take_members(&all, evidence);
+            }
+            Answer::Members(_) => {}
+            Answer::FindingAggregator(aggregator) => run.hub.take_aggregator(&aggregator),
+        }
+    }
+}
+
+impl Seen<()> {
+    fn with<T>(self, value: T) -> Seen<T> {
+        Seen { value, at: self.at, evidence: self.evidence }
+    }
+}
+
+fn append<T>(to: &mut Option<Seen<Vec<T>>>, items: Vec<T>, seen: Seen<()>) {
+    to.get_or_insert(seen.with(Vec::new())).value.extend(items);
+}
+
+/// The operations without an answer of which a collector cannot be complete; of each group one suffices.
+fn essential(collector: Collector) -> &'static [&'static [&'static str]] {
+    match collector {
+        Collector::Organization => &[],
+        Collector::Regions => &[&["ListRegions"]],
+        Collector::ConfigAggregator => &[&["DescribeConfigurationAggregatorSourcesStatus"]],
+        Collector::ConfigAggregateCompliance => &[&["DescribeAggregateComplianceByConfigRules"]],
+        Collector::ConfigRecorder => &[&["DescribeConfigurationRecorders"], &["DescribeConfigurationRecorderStatus"]],
+        Collector::ConfigRules => &[&["DescribeConfigRules"]],
+        Collector::ConfigCompliance => {
+            &[&["SelectResourceConfig", "SelectAggregateResourceConfig", "DescribeComplianceByConfigRule"]]
+        }
+        Collector::SecurityhubOrganization => &[&["ListMembers"]],
+        Collector::SecurityhubHub => &[&["DescribeHub"], &["GetEnabledStandards"]],
+        Collector::SecurityhubFindings => &[&["GetFindings"]],
+    }
+}
+
+/// The coverage ledger, held against the answers.
+#[derive(Debug)]
+pub(super) struct Ledger<'a> {
+    lines: BTreeMap<&'a TaskId, &'a Coverage>,
+    faults: BTreeMap<TaskId, String>,
+    answered: BTreeSet<TaskId>,
+}
+
+impl<'a> Ledger<'a> {
+    pub(super) fn new(coverage: &'a [Coverage]) -> Self {
+        let lines = coverage.iter().map(|c| (&c.task, c)).collect();
+        Self { lines, faults: BTreeMap::new(), answered: BTreeSet::new() }
+    }
+
+    /// Notes what is wrong with a task's answers; the first fault is kept.
+    pub(super) fn fault(&mut self, task: &TaskId, fault: String) {
+        self.faults.entry(task.clone()).or_insert(fault);
+    }
+
+    /// Notes which operations a task has answers of.
+    pub(super) fn answered(&mut self, task: &TaskId, operations: &[String]) {
+        let lacks = |any: &&&[&str]| !any.iter().any(|o| operations.iter().any(|p| p == o));
+        if let Some(missing) = essential(task.collector).iter().find(lacks) {
+            self.fault(task, format!("no answer of {} is in the evidence", missing[0]));
+        }
+        self.answered.insert(task.clone());
+    }
+
+    /// Notes that the organisation cannot be read.
+    pub(super) fn organization(&mut self, error: &OrganizationUnreadable) {
+        let tasks: Vec<_> = self.lines.keys().filter(|t| t.collector == Collector::Organization).copied().collect();
+        for task in tasks {
+            self.fault(task, error.to_string());
+        }
+    }
+
+    /// Returns whether the ledger calls the task complete and its answers bear that out.
+    pub(super) fn sound(&self, task: &TaskId) -> bool {
+        self.claimed(task) && self.refuted(task).is_none()
+    }
+
+    /// Returns how the ledger says that the task ended.
+    pub(super) fn state(&self, task: &TaskId) -> Option<CoverageState> {
+        self.lines.get(task).map(|c| c.state)
+    }
+
+    fn claimed(&self, task: &TaskId) -> bool {
+        self.lines.get(task).is_some_and(|c| matches!(c.state, CoverageState::Collected | CoverageState::Empty))
+    }
+
+    fn refuted(&self, task: &TaskId) -> Option<String> {
+        if let Some(fault) = self.faults.get(task) {
+            return Some(fault.clone());
+        }
+        let first = essential(task.collector).first()?;
+        (!self.answered.contains(task)).then(|| format!("no answer of {} is in the evidence", first[0]))
+    }
+
+    /// Returns the tasks that the ledger wrongly calls complete.
+    pub(super) fn contradicted(&self) -> BTreeMap<TaskId, String> {
+        let claimed = self.lines.keys().filter(|task| self.claimed(task));
+        claimed.filter_map(|task| Some(((*task).clone(), self.refuted(task)?))).collect()
+    }
+}

@@ -1,0 +1,407 @@
+//! From a target's facts to its observations, and every view held against the others.
+//!
+//! Discrepancies:
+//! - `denominators`: an account that one of Organizations, the Config aggregator and Security Hub knows and another does not.
+//! - `aggregate-cross-check`: the aggregator's verdict on a rule against the rows that were read for it. Counts that the
+//!   aggregator capped are lower bounds.
+//! - `sources-disagree`: a Config rule against the Security Hub control that names it, about the same resource.
+//!
+//! A rule that any view calls non-compliant, and of which no failing resource was read, is "not assessed" for the account.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, btree_map::Entry},
+    sync::Arc,
+};
+
+use jiff::Timestamp;
+
+use super::{
+    Observed, Target, TargetState,
+    compliance::{RawVerdict, Row, status},
+    facts::{Ledger, RunFacts, Seen, TargetFacts},
+    pages::{Page, Source},
+    rank, recorder,
+    rules::{self, Rule},
+    states::{self, Statement},
+    wire::Strings,
+};
+use crate::model::{
+    Account, AccountId, AccountState, Collector, CoverageState, Discrepancy, Observation,
+    ObservationStatus::{self, Fail, NotAssessed, Pass},
+    PlannedTask, Question, Resource, Scope, TaskId,
+};
+
+/// Rule (by name or identifier), resource type, resource id.
+type RuleKey = (Arc<str>, Arc<str>, Box<str>);
+
+/// What a target's rows say, by rule name; of several rows about one thing the worst.
+#[derive(Debug, Default)]
+pub(super) struct Outcomes(Joined<RuleKey>);
+
+#[derive(Debug)]
+struct Joined<K>(BTreeMap<K, Outcome>);
+
+impl<K> Default for Joined<K> {
+    fn default() -> Self {
+        Self(BTreeMap::new())
+    }
+}
+
+impl<K: Ord> Joined<K> {
+    fn join(&mut self, key: K, new: Outcome) {
+        match self.0.entry(key) {
+            Entry::Vacant(free) => drop(free.insert(new)),
+            Entry::Occupied(mut known) => known.get_mut().join(new),
+        }
+    }
+}
+
+#[derive(Debug, Clone)]
+struct Outcome {
+    status: ObservationStatus,
+    why: Option<Box<str>>,
+    since: Option<Timestamp>,
+    at: Timestamp,
+    source: Source,
+}
+
+impl Outcome {
+    /// Unites two rows about one thing: the worse answer stays, and the words that either has for it.
+    fn join(&mut self, other: Self) {
+        let key = |o: &Self| (rank(o.status), o.why.is_none(), o.why.clone(), o.source.clone());
+        if key(&other) < key(self) {
+            *self = other;
+        }
+    }
+}
+
+impl Outcomes {
+    fn of(pages: Vec<Page<Vec<Row>>>) -> Self {
+        let mut all = Self::default();
+        for Page { value, at, source } in pages {
+            for Row { rule, kind, id, status, since, annotation } in value {
+                let new = Outcome { status, why: annotation, since, at, source: source.clone() };
+                all.0.join((rule, kind, id), new);
+            }
+        }
+        all
+    }
+
+    /// Returns the resources that a rule speaks of, with its answer.
+    pub(super) fn of_rule<'a>(
+        &'a self,
+        rule: &'a str,
+    ) -> impl Iterator<Item = ((&'a str, &'a str, &'a str), ObservationStatus)> {
+        let from: RuleKey = (rule.into(), "".into(), "".into());
+        self.0
+            .0
+            .range(from..)
+            .take_while(move |((name, _, _), _)| &**name == rule)
+            .map(|((name, kind, id), o)| ((&**name, &**kind, &**id), o.status))
+    }
+}
+
+/// Draws all observations and discrepancies into `observed`.
+pub(super) fn draw(
+    observed: &mut Observed,
+    mut run: RunFacts,
+    targets: BTreeMap<Target, TargetFacts>,
+    plan: &[PlannedTask],
+    ledger: &Ledger<'_>,
+    strings: &mut Strings,
+) {
+    let of_run = |collector| plan.iter().find(|t| t.collector == collector);
+    let sound = |collector| of_run(collector).is_some_and(|t| ledger.sound(&t.task));
+    if !sound(Collector::ConfigAggregator) {
+        run.sources = None;
+    }
+    if !sound(Collector::ConfigAggregateCompliance) {
+        run.aggregate.clear();
+    }
+    if !sound(Collector::SecurityhubOrganization) {
+        run.hub.members = None;
+    }
+    run.regions.retain(|account, _| {
+        plan.iter().any(|t| t.account == *account && t.collector == Collector::Regions && ledger.sound(&t.task))
+    });
+    observed.delegation = run.organization_seen.get("ListDelegatedAdministrators").map(|(e, _)| e.clone());
+    for (target, facts) in targets {
+        let drawn = DrawnTarget::new(&target, facts, &run, ledger, strings);
+        observed.observations.extend(drawn.observations);
+        observed.discrepancies.extend(drawn.discrepancies);
+        observed.targets.insert(target, drawn.state);
+    }
+    let asked = asked(plan, ledger);
+    if let Some(task) = of_run(Collector::Organization) {
+        let states = states::of_organization(observed, &run, &task.region);
+        observed.observations.extend(states);
+    }
+    let states = states::of_coverage(observed, &run, &asked);
+    observed.observations.extend(states);
+    let differences = denominators(observed, &run);
+    observed.discrepancies.extend(differences);
+    observed.sources = run.sources.map(|s| s.value);
+    observed.hub = run.hub;
+}
+
+/// The targets that the run asked: in scope, and in a Region that is on.
+fn asked(plan: &[PlannedTask], ledger: &Ledger<'_>) -> BTreeSet<Target> {
+    plan.iter()
+        .filter(|t| t.collector.scope() == Scope::Target && t.out_of_scope.is_none())
+        .filter(|t| t.region_named || ledger.state(&t.task) != Some(CoverageState::RegionDisabled))
+        .map(|t| (t.account.clone(), t.region.clone()))
+        .collect()
+}
+
+struct DrawnTarget {
+    state: TargetState,
+    observations: Vec<Observation>,
+    discrepancies: Vec<Discrepancy>,
+}
+
+impl DrawnTarget {
+    fn new(
+        target: &Target,
+        mut facts: TargetFacts,
+        run: &RunFacts,
+        ledger: &Ledger<'_>,
+        strings: &mut Strings,
+    ) -> Self {
+        let sound = |collector| {
+            let (account, region) = target.clone();
+            ledger.sound(&TaskId { account, region, collector })
+        };
+        let rules: BTreeMap<String, Rule> = facts
+            .rules
+            .iter()
+            .map(|(name, seen)| {
+                let evaluation = facts.evaluations.get(name);
+                (name.clone(), rules::rule(&seen.value, evaluation, strings, seen.evidence.clone()))
+            })
+            .collect();
+        let state = state(&mut facts, &rules, sound(Collector::ConfigRules));
+        let mut drawn = Self { state, observations: Vec::new(), discrepancies: Vec::new() };
+        drawn.observations.extend(states::of_target(target, &drawn.state, &facts));
+
+        let compliance_sound = sound(Collector::ConfigCompliance);
+        let outcomes = Outcomes::of(std::mem::take(&mut facts.rows));
+        let remediation = states::of_remediation(target, &facts, &rules, &outcomes, compliance_sound);
+        drawn.observations.extend(remediation);
+
+        let silent = BTreeMap::new();
+        let mut doubts = Vec::new();
+        for (name, seen) in &facts.verdicts {
+            doubts.extend(doubt(name, seen, &outcomes, "Config").map(|why| (name.clone(), why, seen)));
+        }
+        let fresh =
+            |sources: &Seen<super::AggregatorSources>| sources.value.states.get(target).is_some_and(|s| s.fresh);
+        if compliance_sound && run.sources.as_ref().is_some_and(fresh) {
+            let verdicts = run.aggregate.get(target).unwrap_or(&silent);
+            for (name, seen) in verdicts {
+                doubts.extend(doubt(name, seen, &outcomes, "the aggregator").map(|why| (name.clone(), why, seen)));
+            }
+            drawn.discrepancies.extend(cross_check(target, verdicts, &outcomes));
+        }
+        drawn.discrepancies.extend(hub_against_config(target, &facts, &outcomes));
+        drawn.rules_observed(target, outcomes, doubts, &rules, strings);
+        drawn.findings_observed(target, facts.findings);
+        drawn
+    }
+
+    fn rules_observed(
+        &mut self,
+        target: &Target,
+        outcomes: Outcomes,
+        doubts: Vec<(String, String, &Seen<RawVerdict>)>,
+        rules: &BTreeMap<String, Rule>,
+        strings: &mut Strings,
+    ) {
+        let mut joined: Joined<RuleKey> = Joined::default();
+        let identifier = |name: &str, strings: &mut Strings| match rules.get(name) {
+            Some(rule) => rule.identifier.clone(),
+            None => strings.one(&format!("unresolved:{name}")),
+        };
+        for ((name, kind, id), mut outcome) in outcomes.0.0 {
+            let said = match outcome.status {
+                Fail => Some("is NON_COMPLIANT"),
+                NotAssessed => Some("has no answer"),
+                _ => None,
+            };
+            if outcome.why.is_none() {
+                outcome.why = said.map(|said| format!("{said} by rule {name}").into());
+            }
+            joined.join((identifier(&name, strings), kind, id), outcome);
+        }
+        let account = states::account_resource(&target.0);
+        for (name, why, seen) in doubts {
+            let source =
+                Source { seal: seen.evidence.seal, path: strings.one(&seen.evidence.path), line: seen.evidence.line };
+            let outcome = Outcome { status: NotAssessed, why: Some(why.into()), since: None, at: seen.at, source };
+            let key = (identifier(&name, strings), strings.one(&account.kind), account.id.as_str().into());
+            joined.join(key, outcome);
+        }
+        self.observations.extend(joined.0.into_iter().map(|((identifier, kind, id), outcome)| {
+            observation(target, Question::ConfigRule(identifier.to_string()), &kind, &id, outcome)
+        }));
+    }
+
+    fn findings_observed(&mut self, target: &Target, pages: Vec<Page<Vec<super::findings::FindingRow>>>) {
+        let mut joined: Joined<(Arc<Question>, Arc<str>, Box<str>)> = Joined::default();
+        for Page { value, at, source } in pages {
+            for row in value {
+                let new = Outcome { status: row.status, why: row.why, since: row.since, at, source: source.clone() };
+                joined.join((row.question, row.kind, row.id), new);
+            }
+        }
+        self.observations.extend(joined.0.into_iter().map(|((question, kind, id), outcome)| {
+            observation(target, Question::clone(&question), &kind, &id, outcome)
+        }));
+    }
+}
+
+fn observation(target: &Target, question: Question, kind: &str, id: &str, outcome: Outcome) -> Observation {
+    let statement = Statement {
+        target: (&target.0, &target.1),
+        status: outcome.status,
+        why: outcome.why.map(Into::into),
+        at: outcome.at,
+        since: outcome.since,
+        evidence: outcome.source.evidence(),
+    };
+    statement.about(question, Resource { kind: kind.to_owned(), id: id.to_owned() })
+}
+
+fn state(facts: &mut TargetFacts, rules: &BTreeMap<String, Rule>, rules_sound: bool) -> TargetState {
+    let recorders = facts.recorders.as_ref().map(|s| (s.value.as_slice(), s.evidence.clone()));
+    let statuses = facts.statuses.as_ref().map(|s| (s.value.as_slice(), s.evidence.clone()));
+    let mut hub = std::mem::take(&mut facts.hub);
+    // What the account says of a control outranks what its standards say.
+    hub.controls.extend(std::mem::take(&mut facts.security_controls.controls));
+    TargetState {
+        recorder: recorder::judge(recorders, statuses, facts.channels),
+        rules: (rules_sound && facts.rules_listed.is_some()).then(|| rules::by_identifier(rules)),
+        rules_evidence: facts.rules_listed.clone(),
+        hub: facts.hub_described.is_some().then_some(hub),
+        selected: facts.selected,
+    }
+}
+
+/// Returns what a verdict on a whole rule says that the rows do not bear out.
+fn doubt(name: &str, seen: &Seen<RawVerdict>, outcomes: &Outcomes, who: &str) -> Option<String> {
+    let kind = seen.value.compliance.as_ref().and_then(|c| c.compliance_type.as_deref()).unwrap_or("no verdict");
+    let mut rows = outcomes.of_rule(name).map(|(_, status)| status);
+    let unborne = match status(kind) {
+        Fail => !rows.any(|s| s == Fail),
+        _ => rows.next().is_none(),
+    };
+    unborne.then(|| format!("{who} says {kind} of rule {name}, and no resource says so"))
+}
+
+fn cross_check(
+    target: &Target,
+    verdicts: &BTreeMap<String, Seen<RawVerdict>>,
+    outcomes: &Outcomes,
+) -> Vec<Discrepancy> {
+    let mut names: BTreeSet<&str> = verdicts.keys().map(String::as_str).collect();
+    names.extend(outcomes.0.0.keys().map(|(name, _, _)| &**name));
+    let mut out = Vec::new();
+    for name in names {
+        let rows: Vec<_> = outcomes.of_rule(name).map(|(_, status)| status).collect();
+        let failing = rows.iter().filter(|s| **s == Fail).count() as u64;
+        let decided = rows.iter().any(|s| matches!(s, Fail | Pass));
+        let compliance = verdicts.get(name).and_then(|v| v.value.compliance.as_ref());
+        let kind = compliance.and_then(|c| c.compliance_type.as_deref());
+        let count = compliance.and_then(|c| c.compliance_contributor_count.as_ref());
+        let capped = count.and_then(|c| c.cap_exceeded) == Some(true);
+        let counted = count.and_then(|c| c.capped_count);
+        let agrees = match kind {
+            None | Some("INSUFFICIENT_DATA" | "NOT_APPLICABLE") => !decided,
+            Some("NON_COMPLIANT") => {
+                failing > 0 && counted.is_none_or(|n| if capped { failing >= n } else { failing == n })
+            }
+            Some(_) => failing == 0 && decided,
+        };
+        if !agrees {
+            let said = kind.unwrap_or("nothing");
+            let many = match (counted, capped) {
+                (Some(n), true) => format!(" (at least {n})"),
+                (Some(n), false) => format!(" ({n})"),
+                (None, _) => String::new(),
+            };
+            let (account, region) = target;
+            out.push(Discrepancy {
+                kind: "aggregate-cross-check".to_owned(),
+                subject: format!("{account}/{region}/{name}"),
+                what: format!(
+                    "The aggregator says {said}{many} of the rule; the rows read show {failing} failing of {}.",
+                    rows.len()
+                ),
+            });
+        }
+    }
+    out
+}
+
+fn hub_against_config(target: &Target, facts: &TargetFacts, outcomes: &Outcomes) -> Vec<Discrepancy> {
+    let named: BTreeSet<&str> =
+        facts.findings.iter().flat_map(|p| &p.value).filter_map(|f| f.rule.as_deref()).collect();
+    let mut rows: BTreeMap<(&str, &str), ObservationStatus> = BTreeMap::new();
+    for name in named {
+        rows.extend(outcomes.of_rule(name).map(|((rule, _, id), status)| ((rule, id), status)));
+    }
+    let mut out = Vec::new();
+    for finding in facts.findings.iter().flat_map(|p| &p.value) {
+        let Some(rule) = finding.rule.as_deref() else { continue };
+        let Some(status) = spellings(&finding.id).find_map(|id| rows.get(&(rule, id))) else { continue };
+        let opposite = matches!((finding.status, status), (Pass, Fail) | (Fail, Pass));
+        if opposite {
+            let word = |s: ObservationStatus| if s == Pass { "passes" } else { "fails" };
+            let (account, region) = target;
+            out.push(Discrepancy {
+                kind: "sources-disagree".to_owned(),
+                subject: format!("{account}/{region}/{}", finding.id),
+                what: format!(
+                    "{} says that the resource {}; the Config rule {rule} behind it says that it {}.",
+                    finding.question,
+                    word(finding.status),
+                    word(*status)
+                ),
+            });
+        }
+    }
+    out
+}
+
+/// The ways in which Config may spell a resource that Security Hub names by ARN (or `AWS::::Account:<id>`).
+fn spellings(id: &str) -> impl Iterator<Item = &str> {
+    let arn = id.starts_with("arn:").then(|| id.splitn(6, ':').nth(5)).flatten();
+    [Some(id), arn, id.rsplit('/').next(), id.rsplit(':').next()].into_iter().flatten()
+}
+
+fn denominators(observed: &Observed, run: &RunFacts) -> Vec<Discrepancy> {
+    let Some(organization) = &observed.organization else { return Vec::new() };
+    let usable = |a: &&Account| matches!(a.state, AccountState::Active | AccountState::Unknown);
+    let active: BTreeSet<_> = organization.accounts.iter().filter(usable).map(|a| &a.id).collect();
+    let listed: BTreeSet<_> = organization.accounts.iter().map(|a| &a.id).collect();
+    let mut views: Vec<(&str, BTreeSet<&AccountId>)> = Vec::new();
+    if let Some(sources) = &run.sources {
+        views.push(("the Config aggregator", sources.value.accounts()));
+    }
+    if let Some(members) = &run.hub.members {
+        let enabled = members.iter().filter(|(_, enabled)| **enabled).map(|(account, _)| account);
+        views.push(("Security Hub's member list", enabled.chain(&run.hub.administrator).collect()));
+    }
+    let mut out = Vec::new();
+    let mut say = |account: &AccountId, what: String| {
+        out.push(Discrepancy { kind: "denominators".to_owned(), subject: account.to_string(), what });
+    };
+    for (view, known) in views {
+        for account in active.difference(&known) {
+            say(account, format!("Organizations lists the account as active; {view} does not have it."));
+        }
+        for account in known.difference(&listed) {
+            say(account, format!("It is in {view}; Organizations does not list the account."));
+        }
+    }
+    out
+}
