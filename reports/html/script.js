@@ -55,9 +55,10 @@
     resource.append(el("bdi", "resource", text(r, RESOURCE)), " ", el("span", "muted", text(r, TYPE)));
     const account = el("td");
     account.append(el("span", "whole", text(r, ACCOUNT)), " ");
-    if (names[text(r, ACCOUNT)]) account.append(el("bdi", "muted", names[text(r, ACCOUNT)]));
+    if (names[text(r, ACCOUNT)]) account.append(el("bdi", "muted", names[text(r, ACCOUNT)]), " ");
+    account.append(el("span", "whole", text(r, REGION)));
     const why = el("td", "", text(r, WHY) + " ");
-    if (text(r, SINCE)) why.append(el("span", "muted", text(r, SINCE)));
+    if (text(r, SINCE)) why.append(el("span", "muted", words.since + " " + text(r, SINCE)));
     const evidence = el("td");
     if (text(r, PATH)) {
       const seal = el("code", "", text(r, SEAL).slice(0, 12) + "…");
@@ -72,7 +73,7 @@
     answer.append(badge);
     const check = el("td");
     check.append(el("code", "", text(r, CHECK)));
-    tr.append(answer, resource, account, el("td", "whole", text(r, REGION)), check, why, evidence);
+    tr.append(answer, resource, account, check, why, evidence);
     [...tr.children].forEach((cell, i) => cell.setAttribute("data-label", LABELS[i]));
     return tr;
   }

@@ -15,8 +15,8 @@ use super::{
 };
 use crate::model::{Assessment, ObservationStatus, ResultLine};
 
-/// Answers that the page holds for searching; past that, those that did not pass come first and `results.csv` is
-/// written beside the page. About 150 bytes each.
+/// Answers that the page holds for searching, those that did not pass first; past that, `results.csv` is written beside
+/// the page. About 150 bytes each.
 pub const EMBEDDED_RESULTS: usize = 50_000;
 
 /// Answers listed under a check itself, which print and work without a script.
@@ -122,13 +122,11 @@ fn data(source: &Source<'_>) -> Result<String, ReportError> {
     let texts: Vec<[String; 3]> = source.assessment.results.iter().map(owned).collect();
     let mut order: Vec<usize> = (0..texts.len()).collect();
     let calm = |i: &usize| {
-        source.assessment.results.get(*i).map(|r| {
-            let rank = match r.status {
-                ObservationStatus::Fail => 0,
-                ObservationStatus::NotAssessed => 1,
-                ObservationStatus::Pass | ObservationStatus::NotApplicable => 2,
-            };
-            (texts.len() > EMBEDDED_RESULTS).then_some(rank)
+        source.assessment.results.get(*i).map(|r| match r.status {
+            ObservationStatus::Fail => 0,
+            ObservationStatus::NotAssessed => 1,
+            ObservationStatus::Pass => 2,
+            ObservationStatus::NotApplicable => 3,
         })
     };
     order.sort_by_key(calm);
@@ -152,6 +150,7 @@ fn data(source: &Source<'_>) -> Result<String, ReportError> {
             ("nothing", word("result.nothing")),
             ("copied", word("page.copied")),
             ("seal", word("check.seal")),
+            ("since", word("check.since")),
         ]),
     };
     serde_json::to_string(&data)

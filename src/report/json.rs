@@ -1,5 +1,5 @@
-//! Everything for machines: the totals, the gaps by cause, and the whole assessment. `reports/report.schema.json`
-//! describes it.
+//! Everything for machines: the totals, the gaps by cause, and the whole assessment. `reports/README.md` describes
+//! it.
 
 use serde::Serialize;
 
