@@ -263,7 +263,7 @@ where
 {
     let (signal, code, message) = match error {
         SdkError::ServiceError(answer) => {
-            let code = answer.err().code().unwrap_or("unknown").to_owned();
+            let code = answer.err().code().map_or_else(|| http(captured), str::to_owned);
             let message = answer.err().message().unwrap_or_default().to_owned();
             (Signal::of(&code, &message, captured.status), code, message)
         }
@@ -272,7 +272,7 @@ where
             (Signal::TimedOut, "timeout".to_owned(), "no answer in time".to_owned())
         }
         SdkError::DispatchFailure(_) => (Signal::Unreachable, "transport".to_owned(), chain(error)),
-        SdkError::ResponseError(_) => broken(error),
+        SdkError::ResponseError(_) => broken(error, captured),
         _ => (Signal::Other, "client".to_owned(), chain(error)),
     };
     let message = if captured.echoes_credentials() || signal == Signal::Clock {
@@ -286,16 +286,23 @@ where
 }
 
 /// A cut, malformed or oversized answer.
-fn broken<E: Error + Send + Sync + 'static>(error: &SdkError<E>) -> (Signal, String, String) {
+fn broken<E: Error + Send + Sync + 'static>(error: &SdkError<E>, captured: &Captured) -> (Signal, String, String) {
     let text = chain(error);
     if text.contains("length limit exceeded") {
         return (Signal::Oversized, "oversized".to_owned(), "the answer is larger than 64 MiB".to_owned());
     }
-    (Signal::Transient, "malformed".to_owned(), text)
+    let refused = captured.status.is_some_and(|s| !(200..300).contains(&s));
+    let code = if refused { http(captured) } else { "malformed".to_owned() };
+    (Signal::Transient, code, text)
+}
+
+/// Stands in for the error code that an answer lacks.
+fn http(captured: &Captured) -> String {
+    captured.status.map_or_else(|| "unknown".to_owned(), |status| format!("http-{status}"))
 }
 
 /// Joins the causes. The SDK's errors print neither headers nor credentials in `Display`.
-fn chain(error: &dyn Error) -> String {
+pub(super) fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(inner) = cause {

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeSet, HashMap},
+    fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, SystemTime},
 };
@@ -28,7 +29,6 @@ const READ: Duration = Duration::from_secs(30);
 const ATTEMPT: Duration = Duration::from_secs(60);
 
 /// What all callers of a run share.
-#[derive(Debug)]
 pub(super) struct Shared {
     pub(super) settings: Settings,
     pub(super) limiter: Limiter,
@@ -42,6 +42,16 @@ pub(super) struct Shared {
     sessions: Mutex<HashMap<AccountId, Arc<Session>>>,
     strangers: Mutex<BTreeSet<String>>,
     abort: watch::Sender<Option<Abort>>,
+}
+
+impl fmt::Debug for Shared {
+    // The SDK's configuration prints access key ids.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared")
+            .field("settings", &self.settings)
+            .field("central", &self.central)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Shared {

@@ -24,6 +24,8 @@ mod caller;
 mod capture;
 mod connection;
 mod limiter;
+#[cfg(test)]
+pub(crate) mod loopback;
 mod session;
 mod signal;
 mod sources;
@@ -212,11 +214,18 @@ impl Aws {
         Self::over(sdk, settings, declared_overrides()).await
     }
 
-    async fn over(sdk: aws_config::SdkConfig, settings: Settings, declared: Vec<String>) -> Result<Self, SetupError> {
-        use aws_credential_types::provider::ProvideCredentials;
+    pub(crate) async fn over(
+        sdk: aws_config::SdkConfig,
+        settings: Settings,
+        declared: Vec<String>,
+    ) -> Result<Self, SetupError> {
+        use aws_credential_types::provider::{ProvideCredentials, error::CredentialsError};
         let none = |said: String| SetupError::NoCredentials { said };
         let chain = sdk.credentials_provider().ok_or_else(|| none("the chain is empty".to_owned()))?;
-        let credentials = chain.provide_credentials().await.map_err(|e| none(e.to_string()))?;
+        let credentials = chain.provide_credentials().await.map_err(|error| {
+            let nothing = matches!(error, CredentialsError::CredentialsNotLoaded(_));
+            none(if nothing { "nothing in environment, profile or metadata".to_owned() } else { caller::chain(&error) })
+        })?;
         let (account, principal) = identity(&sdk, &settings).await?;
         let central = Session::new(account, Source::Chain(chain));
         central.hold(Held::new(credentials, principal.clone(), std::time::SystemTime::now()));
@@ -324,7 +333,7 @@ impl Caller {
 
 async fn identity(sdk: &aws_config::SdkConfig, settings: &Settings) -> Result<(AccountId, String), SetupError> {
     use aws_smithy_runtime_api::client::result::SdkError;
-    use aws_smithy_types::error::{display::DisplayErrorContext, metadata::ProvideErrorMetadata};
+    use aws_smithy_types::error::metadata::ProvideErrorMetadata;
     let answer = aws_sdk_sts::Client::new(sdk).get_caller_identity().send().await;
     let answer = answer.map_err(|error| match &error {
         SdkError::ServiceError(answer) => {
@@ -334,10 +343,7 @@ async fn identity(sdk: &aws_config::SdkConfig, settings: &Settings) -> Result<(A
                 if clock { "the signature does not match" } else { answer.err().message().unwrap_or_default() };
             SetupError::CredentialsRefused { said: format!("{code}: {message}") }
         }
-        _ => SetupError::Unreachable {
-            region: settings.home_region.clone(),
-            said: DisplayErrorContext(&error).to_string(),
-        },
+        _ => SetupError::Unreachable { region: settings.home_region.clone(), said: caller::chain(&error) },
     })?;
     let missing = || SetupError::NoIdentity { said: format!("{:?}", answer.arn()) };
     let account = answer.account().and_then(|a| a.parse().ok()).ok_or_else(missing)?;
