@@ -250,12 +250,36 @@ fn seals_are_listed_even_where_no_archive_s_name_is_known() {
 fn every_form_can_be_written_side_by_side_into_one_folder() {
     let temporary = tempfile::tempdir().unwrap();
     let folder = std::env::var_os("ORGPROOF_SAMPLE_REPORTS").map_or(temporary.path().to_owned(), Into::into);
-    std::fs::create_dir_all(&folder).unwrap();
     let mut written = std::collections::BTreeSet::new();
-    for report in REPORTS {
-        for (name, bytes) in render(report.format, &sample::assessment(), &sample::provenance()).unwrap() {
-            std::fs::write(folder.join(&name), bytes).unwrap();
-            assert!(written.insert(name), "two forms write the same file");
+    for language in Language::ALL {
+        let folder = folder.join(language.tag());
+        std::fs::create_dir_all(&folder).unwrap();
+        for report in REPORTS {
+            for (name, bytes) in
+                render_in(language, report.format, &sample::assessment(), &sample::provenance()).unwrap()
+            {
+                std::fs::write(folder.join(&name), bytes).unwrap();
+                assert!(written.insert((language.tag(), name)), "two forms write the same file");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_language_states_the_same_verdicts_and_no_template_falls_back_to_a_key() {
+    for language in Language::ALL {
+        let files = render_in(language, "html", &sample::assessment(), &sample::provenance()).unwrap();
+        let page = std::str::from_utf8(&files[0].1).unwrap();
+        assert!(page.contains(&format!("<html lang=\"{}\">", language.tag())));
+        let texts = texts::Texts::load(language).unwrap();
+        for status in ["satisfied", "not-satisfied", "not-assessed", "not-applicable"] {
+            let word = texts.get(&format!("verdict.{status}.word")).to_owned();
+            let badges = page.matches(&format!("class=\"badge {status}\"")).count();
+            assert!(badges > 1 && page.contains(&word), "{status}");
+        }
+        let (shown, _) = page.split_once("id=\"data\"").unwrap();
+        for name in ["count", "gaps", "tasks", "where", "shown", "state", "rule", "what"] {
+            assert!(!shown.contains(&format!("{{{name}}}")), "{name} is left unfilled");
         }
     }
 }

@@ -12,22 +12,26 @@ pub enum Language {
     /// English.
     #[default]
     English,
+    /// Japanese.
+    Japanese,
 }
 
 impl Language {
     /// Every language.
-    pub const ALL: [Self; 1] = [Self::English];
+    pub const ALL: [Self; 2] = [Self::English, Self::Japanese];
 
     /// Returns the language tag (BCP 47).
     pub fn tag(self) -> &'static str {
         match self {
             Self::English => "en",
+            Self::Japanese => "ja",
         }
     }
 
     fn source(self) -> &'static str {
         match self {
             Self::English => include_str!("../../reports/texts/en.toml"),
+            Self::Japanese => include_str!("../../reports/texts/ja.toml"),
         }
     }
 }
