@@ -36,6 +36,8 @@ mod population;
 mod requirement;
 mod results;
 mod silence;
+#[cfg(test)]
+mod tests;
 mod verdict;
 
 use std::collections::BTreeMap;

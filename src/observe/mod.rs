@@ -20,6 +20,8 @@ mod answer;
 mod compliance;
 mod facts;
 mod findings;
+#[cfg(test)]
+pub(crate) mod fixture;
 mod hub;
 pub mod organization;
 mod pages;
