@@ -187,7 +187,7 @@ fn the_analysis_agrees_with_its_slow_twin() {
     let world = world();
     let cases = CASES.max(ProptestConfig::default().cases);
     let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig {
-        cases: CASES,
+        cases,
         failure_persistence: None,
         ..ProptestConfig::default()
     });
@@ -257,4 +257,14 @@ fn whatever_a_variable_stands_for_nothing_false_is_claimed() {
             Ok(())
         })
         .unwrap();
+}
+
+proptest! {
+    /// The matcher agrees with the definition on longer texts than the small world has.
+    #[test]
+    fn the_matcher_agrees_with_the_definition(pattern in "[ab?*]{0,8}", text in "[ab]{0,12}") {
+        let expected = any_matches(std::slice::from_ref(&pattern), &text);
+        prop_assert_eq!(Pattern::resource(&pattern, Version::V2012).matches(&text), expected);
+        prop_assert_eq!(Pattern::action(&pattern).matches(&text), expected);
+    }
 }
