@@ -42,3 +42,17 @@ impl Budget {
         result
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_costs_what_it_used_and_no_more_than_it_was_lent() {
+        let mut budget = Budget::of(10);
+        assert_eq!(budget.part(6, |part| part.spend(4)), Ok(()));
+        assert_eq!(budget.part(6, |part| part.spend(7)), Err(TooComplex));
+        assert_eq!(budget.spend(1), Err(TooComplex), "4 used, 6 lost");
+        assert_eq!(Budget::of(3).part(5, |part| part.spend(4)), Err(TooComplex));
+    }
+}

@@ -166,6 +166,10 @@ impl Statement {
                 "Sid" => sid = Some(text_of(key, value)?).filter(|s| !s.is_empty()),
                 "Effect" => effect = Some(read_effect(value)?),
                 "Principal" | "NotPrincipal" => once(&mut principals, key, read_principals(sense(key), value)?)?,
+                // AWS documents that an empty Action or Resource affects nothing, and does not say what an empty NotAction would mean.
+                "NotAction" | "NotResource" if matches!(value, Json::List(items) if items.is_empty()) => {
+                    return Err(format!("{key} is empty, which has no documented meaning"));
+                }
                 "Action" | "NotAction" => {
                     let list = texts_of(key, value)?.iter().map(|t| action(t)).collect::<Result<_, _>>()?;
                     once(&mut actions, key, Patterns { sense: sense(key), list })?;

@@ -45,6 +45,8 @@ fn the_grammar_is_kept() {
         (r#"{"Effect":"Deny","Action":"*","Resource":"*","Condition":{"Bool":{}}}"#, "names no condition key"),
         (r#"{"Effect":"Deny","Action":"*","Resource":"*","Condition":{"Bool":{"a":{}}}}"#, "must be a string"),
         (r#"{"Effect":"Deny","Action":"*","Resource":"*","Condition":{"Bool":{"a":"b","A":"c"}}}"#, "twice"),
+        (r#"{"Effect":"Deny","NotAction":[],"Resource":"*"}"#, "no documented meaning"),
+        (r#"{"Effect":"Deny","Action":"*","NotResource":[]}"#, "no documented meaning"),
         (r#"[{"Effect":"Deny","Action":"*","Resource":"*"},7]"#, "statement 1"),
         ("null", "must be an object"),
     ] {
