@@ -58,7 +58,9 @@ pub(super) fn executions(call: &Call<'_>) -> Answer {
         return call.list("RemediationExecutionStatuses", Vec::new(), size);
     };
     let at = last_run(call.now);
-    let step = |state: &str| {
+    let step = |execution: &str| {
+        // Steps know other states than executions.
+        let state = if execution == "QUEUED" { "PENDING" } else { execution };
         compact(json!({
             "Name": "Run", "State": state, "StartTime": epoch(at), "StopTime": epoch(at),
             "ErrorMessage": if state == "FAILED" { json!("Step fails when it is Execute/Cancelling action.") } else { Value::Null },

@@ -178,28 +178,33 @@ fn automation_rule(call: &Call<'_>) -> Value {
     })
 }
 
+/// Rules belong to the account that made them: the administrator made one, in its home Region; others have none.
+fn own_automation_rules(call: &Call<'_>) -> Vec<Value> {
+    let org = &call.world.org;
+    let here = call.account() == org.audit && call.region == org.home_region;
+    if here { vec![automation_rule(call)] } else { Vec::new() }
+}
+
 pub(super) fn automation_rules(call: &Call<'_>) -> Answer {
-    administrator(call)?;
     let size = call.page_size("MaxResults", 100, 100)?;
-    call.list("AutomationRulesMetadata", vec![automation_rule(call)], size)
+    call.list("AutomationRulesMetadata", own_automation_rules(call), size)
 }
 
 pub(super) fn automation_rules_by_arn(call: &Call<'_>) -> Answer {
-    administrator(call)?;
-    let wanted = call.texts("AutomationRulesArns");
-    let mut rule = automation_rule(call);
+    let own = own_automation_rules(call);
     let (mut found, mut unknown) = (Vec::new(), Vec::new());
-    for arn in wanted {
-        if rule["RuleArn"] == arn {
-            rule["Criteria"] = json!({"ProductName": [{"Value": "Inspector", "Comparison": "EQUALS"}]});
-            rule["Actions"] = json!([{
-                "Type": "FINDING_FIELDS_UPDATE", "FindingFieldsUpdate": {"Severity": {"Label": "INFORMATIONAL"}},
-            }]);
-            found.push(rule.clone());
-        } else {
+    for arn in call.texts("AutomationRulesArns") {
+        let Some(rule) = own.iter().find(|r| r["RuleArn"] == arn) else {
             unknown
                 .push(json!({"RuleArn": arn, "ErrorCode": 404, "ErrorMessage": "The automation rule does not exist."}));
-        }
+            continue;
+        };
+        let mut rule = rule.clone();
+        rule["Criteria"] = json!({"ProductName": [{"Value": "Inspector", "Comparison": "EQUALS"}]});
+        rule["Actions"] = json!([{
+            "Type": "FINDING_FIELDS_UPDATE", "FindingFieldsUpdate": {"Severity": {"Label": "INFORMATIONAL"}},
+        }]);
+        found.push(rule);
     }
     Ok(json!({"Rules": found, "UnprocessedAutomationRules": unknown}))
 }
