@@ -7,11 +7,8 @@ use super::lines::Silence;
 use crate::{
     catalog::{Ask, Check},
     model::{AccountId, ObservationStatus, Region},
-    observe::{Observed, TargetState, states},
+    observe::{Observed, RESOURCE_COMPLIANCE, TargetState, states},
 };
-
-/// The type under which Config records compliance itself.
-const RESOURCE_COMPLIANCE: &str = "AWS::Config::ResourceCompliance";
 
 fn unknown(why: impl Into<String>) -> Silence {
     Silence { status: ObservationStatus::NotAssessed, why: why.into(), evidence: None }

@@ -69,11 +69,14 @@ pub(super) fn read(call: &Call, body: &[u8], strings: &mut Strings) -> Option<Re
     })
 }
 
-/// Reads a refusal that is itself an answer: `DescribeHub` in an account that is not subscribed.
+/// Reads a refusal that is itself an answer: `DescribeHub` in an account that is not subscribed (an error of its own, or 404).
 ///
-/// The same code also means "not an administrator": the message tells them apart.
+/// The code `InvalidAccessException` also means "not an administrator": the message tells them apart.
 pub(super) fn refusal(call: &Call, body: &[u8]) -> Option<Answer> {
-    let refused = call.operation == "DescribeHub" && call.error.as_deref() == Some("InvalidAccessException");
-    let text = String::from_utf8_lossy(body).to_ascii_lowercase();
-    (refused && text.contains("not subscribed")).then_some(Answer::NotSubscribed)
+    let unsubscribed = match call.error.as_deref() {
+        Some("InvalidAccessException") => String::from_utf8_lossy(body).to_ascii_lowercase().contains("not subscribed"),
+        Some("ResourceNotFoundException") => true,
+        _ => false,
+    };
+    (call.operation == "DescribeHub" && unsubscribed).then_some(Answer::NotSubscribed)
 }

@@ -34,6 +34,8 @@ pub(super) struct RunFacts {
     pub hub: HubView,
     /// Verdicts on whole rules through the aggregator, by target and rule name.
     pub aggregate: BTreeMap<Target, BTreeMap<String, Seen<RawVerdict>>>,
+    /// The home Region.
+    pub home: Option<Region>,
 }
 
 /// What a target's collectors brought.
@@ -48,7 +50,9 @@ pub(super) struct TargetFacts {
     pub remediations: Option<BTreeMap<String, Seen<RawRemediation>>>,
     pub executions: BTreeMap<String, Vec<Seen<RawExecution>>>,
     pub rows: Vec<Page<Vec<Row>>>,
+    /// True where recorded compliance items were asked for; where rules were asked as well, those are what counts.
     pub selected: bool,
+    pub by_rule: bool,
     pub verdicts: BTreeMap<String, Seen<RawVerdict>>,
     pub hub_described: Option<Seen<()>>,
     pub not_subscribed: Option<Seen<()>>,
@@ -89,6 +93,7 @@ pub(super) fn take(task: &TaskId, listing: Listing<Answer>, run: &mut RunFacts, 
                 known.extend(all.into_iter().map(|e| seen().with(e)));
             }
             Answer::Verdicts(all) if operation == "DescribeComplianceByConfigRule" => {
+                target.by_rule = true;
                 target.verdicts.extend(all.into_iter().map(|v| (v.config_rule_name.clone(), seen().with(v))));
             }
             Answer::Verdicts(all) => {
@@ -138,6 +143,19 @@ impl Seen<()> {
 
 fn append<T>(to: &mut Option<Seen<Vec<T>>>, items: Vec<T>, seen: Seen<()>) {
     to.get_or_insert(seen.with(Vec::new())).value.extend(items);
+}
+
+/// Returns whether an operation's answer counts as what the collector was sent for.
+///
+/// Collectors also ask for their own guidance (whether a recorder is on, whether the aggregator knows a target): the answers to that are
+/// evidence, but the state of those things is taken from the collector that is responsible for it.
+pub(super) fn speaks_for(collector: Collector, operation: &str) -> bool {
+    match operation {
+        "DescribeConfigurationAggregatorSourcesStatus" => collector == Collector::ConfigAggregator,
+        "DescribeAggregateComplianceByConfigRules" => collector == Collector::ConfigAggregateCompliance,
+        "DescribeConfigurationRecorderStatus" => collector == Collector::ConfigRecorder,
+        _ => true,
+    }
 }
 
 /// The operations without an answer of which a collector cannot be complete; of each group one suffices.

@@ -188,7 +188,7 @@ fn attempts(account: &str, region: &str, collector: Collector) -> Vec<Attempt> {
         Collector::ConfigRecorder => vec![
             ask(
                 "DescribeConfigurationRecorders",
-                json!({"ConfigurationRecorders": [{"name": "default", "recordingGroup": {"allSupported": true}}]}),
+                json!({"ConfigurationRecorders": [{"name": "default", "recordingGroup": {"allSupported": true, "includeGlobalResourceTypes": true}}]}),
             ),
             ask(
                 "DescribeConfigurationRecorderStatus",

@@ -9,7 +9,7 @@
 //!      suppression is "not assessed" with its note.
 //!    - Other products' findings as `product/<name>:<severity>`.
 //!    - States that we read ourselves: see [`states`].
-//! 3. It reconciles: three denominators, rules' verdicts against their rows, Config against Security Hub: see `reconcile`.
+//! 3. It reconciles: three denominators, rules' verdicts against their rows, Config against Security Hub: see `compare`.
 //!
 //! What the ledger calls complete and the bytes do not bear out is listed in [`Observed::contradicted`]; whoever judges must treat it as a gap.
 //!
@@ -17,6 +17,7 @@
 
 mod aggregator;
 mod answer;
+mod compare;
 mod compliance;
 mod facts;
 mod findings;
@@ -42,7 +43,7 @@ use wire::{Request, Strings};
 pub use aggregator::{AggregatorSources, HubView, LinkedRegions, SourceState};
 pub use hub::{ControlState, HubState};
 pub use organization::{OrganizationReader, OrganizationUnreadable};
-pub use recorder::RecorderState;
+pub use recorder::{RESOURCE_COMPLIANCE, RecorderState};
 pub use rules::RuleState;
 
 use crate::model::{
@@ -131,6 +132,9 @@ impl Observer {
             answer::refusal(call, exchange.body).map(|answer| Ok((answer, false)))
         };
         let Some(read) = read else { return };
+        if !facts::speaks_for(call.task.collector, &call.operation) {
+            return;
+        }
         let task = self.tasks.entry(call.task.clone()).or_default();
         match read {
             Ok((value, more)) => {

@@ -1,10 +1,4 @@
-//! From a target's facts to its observations, and every view held against the others.
-//!
-//! Discrepancies:
-//! - `denominators`: an account that one of Organizations, the Config aggregator and Security Hub knows and another does not.
-//! - `aggregate-cross-check`: the aggregator's verdict on a rule against the rows that were read for it. Counts that the
-//!   aggregator capped are lower bounds.
-//! - `sources-disagree`: a Config rule against the Security Hub control that names it, about the same resource.
+//! From a target's facts to its observations; how the views compare is in `compare`.
 //!
 //! A rule that any view calls non-compliant, and of which no failing resource was read, is "not assessed" for the account.
 
@@ -16,7 +10,7 @@ use std::{
 use jiff::Timestamp;
 
 use super::{
-    Observed, Target, TargetState,
+    Observed, Target, TargetState, compare,
     compliance::{RawVerdict, Row, status},
     facts::{Ledger, RunFacts, Seen, TargetFacts},
     pages::{Page, Source},
@@ -26,9 +20,9 @@ use super::{
     wire::Strings,
 };
 use crate::model::{
-    Account, AccountId, AccountState, Collector, CoverageState, Discrepancy, Observation,
-    ObservationStatus::{self, Fail, NotAssessed, Pass},
-    PlannedTask, Question, Resource, Scope, TaskId,
+    AccountId, Collector, CoverageState, Discrepancy, Observation,
+    ObservationStatus::{self, Fail, NotAssessed},
+    PlannedTask, Question, Region, Resource, Scope, TaskId,
 };
 
 /// Rule (by name or identifier), resource type, resource id.
@@ -87,6 +81,11 @@ impl Outcomes {
         all
     }
 
+    /// Returns the names of the rules that speak, each at least once.
+    pub(super) fn rules(&self) -> impl Iterator<Item = &str> {
+        self.0.0.keys().map(|(rule, _, _)| &**rule)
+    }
+
     /// Returns the resources that a rule speaks of, with its answer.
     pub(super) fn of_rule<'a>(
         &'a self,
@@ -111,6 +110,7 @@ pub(super) fn draw(
     strings: &mut Strings,
 ) {
     let of_run = |collector| plan.iter().find(|t| t.collector == collector);
+    run.home = of_run(Collector::Organization).map(|t| t.region.clone());
     let sound = |collector| of_run(collector).is_some_and(|t| ledger.sound(&t.task));
     if !sound(Collector::ConfigAggregator) {
         run.sources = None;
@@ -121,9 +121,10 @@ pub(super) fn draw(
     if !sound(Collector::SecurityhubOrganization) {
         run.hub.members = None;
     }
-    run.regions.retain(|account, _| {
-        plan.iter().any(|t| t.account == *account && t.collector == Collector::Regions && ledger.sound(&t.task))
-    });
+    let listed = |account: &AccountId, region: &Region| {
+        ledger.sound(&TaskId { account: account.clone(), region: region.clone(), collector: Collector::Regions })
+    };
+    run.regions.retain(|account, _| run.home.as_ref().is_some_and(|home| listed(account, home)));
     observed.delegation = run.organization_seen.get("ListDelegatedAdministrators").map(|(e, _)| e.clone());
     for (target, facts) in targets {
         let drawn = DrawnTarget::new(&target, facts, &run, ledger, strings);
@@ -132,13 +133,18 @@ pub(super) fn draw(
         observed.targets.insert(target, drawn.state);
     }
     let asked = asked(plan, ledger);
-    if let Some(task) = of_run(Collector::Organization) {
-        let states = states::of_organization(observed, &run, &task.region);
-        observed.observations.extend(states);
-    }
-    let states = states::of_coverage(observed, &run, &asked);
+    let states = states::of_organization(observed, &run);
     observed.observations.extend(states);
-    let differences = denominators(observed, &run);
+    let hole = |(account, region): &Target| {
+        let regional = Collector::ALL.into_iter().filter(|c| c.scope() == Scope::Target);
+        regional.into_iter().find(|collector| {
+            let (account, region) = (account.clone(), region.clone());
+            !ledger.sound(&TaskId { account, region, collector: *collector })
+        })
+    };
+    let states = states::of_coverage(&run, &asked, &hole);
+    observed.observations.extend(states);
+    let differences = compare::denominators(observed, &run);
     observed.discrepancies.extend(differences);
     observed.sources = run.sources.map(|s| s.value);
     observed.hub = run.hub;
@@ -181,7 +187,12 @@ impl DrawnTarget {
             .collect();
         let state = state(&mut facts, &rules, sound(Collector::ConfigRules));
         let mut drawn = Self { state, observations: Vec::new(), discrepancies: Vec::new() };
-        drawn.observations.extend(states::of_target(target, &drawn.state, &facts));
+        drawn.observations.extend(states::of_target(
+            target,
+            &drawn.state,
+            &facts,
+            run.home.as_ref() == Some(&target.1),
+        ));
 
         let compliance_sound = sound(Collector::ConfigCompliance);
         let outcomes = Outcomes::of(std::mem::take(&mut facts.rows));
@@ -200,9 +211,9 @@ impl DrawnTarget {
             for (name, seen) in verdicts {
                 doubts.extend(doubt(name, seen, &outcomes, "the aggregator").map(|why| (name.clone(), why, seen)));
             }
-            drawn.discrepancies.extend(cross_check(target, verdicts, &outcomes));
+            drawn.discrepancies.extend(compare::cross_check(target, verdicts, &outcomes));
         }
-        drawn.discrepancies.extend(hub_against_config(target, &facts, &outcomes));
+        drawn.discrepancies.extend(compare::hub_against_config(target, &facts, &outcomes));
         drawn.rules_observed(target, outcomes, doubts, &rules, strings);
         drawn.findings_observed(target, facts.findings);
         drawn
@@ -282,7 +293,7 @@ fn state(facts: &mut TargetFacts, rules: &BTreeMap<String, Rule>, rules_sound: b
         rules: (rules_sound && facts.rules_listed.is_some()).then(|| rules::by_identifier(rules)),
         rules_evidence: facts.rules_listed.clone(),
         hub: facts.hub_described.is_some().then_some(hub),
-        selected: facts.selected,
+        selected: facts.selected && !facts.by_rule,
     }
 }
 
@@ -295,113 +306,4 @@ fn doubt(name: &str, seen: &Seen<RawVerdict>, outcomes: &Outcomes, who: &str) ->
         _ => rows.next().is_none(),
     };
     unborne.then(|| format!("{who} says {kind} of rule {name}, and no resource says so"))
-}
-
-fn cross_check(
-    target: &Target,
-    verdicts: &BTreeMap<String, Seen<RawVerdict>>,
-    outcomes: &Outcomes,
-) -> Vec<Discrepancy> {
-    let mut names: BTreeSet<&str> = verdicts.keys().map(String::as_str).collect();
-    names.extend(outcomes.0.0.keys().map(|(name, _, _)| &**name));
-    let mut out = Vec::new();
-    for name in names {
-        let rows: Vec<_> = outcomes.of_rule(name).map(|(_, status)| status).collect();
-        let failing = rows.iter().filter(|s| **s == Fail).count() as u64;
-        let decided = rows.iter().any(|s| matches!(s, Fail | Pass));
-        let compliance = verdicts.get(name).and_then(|v| v.value.compliance.as_ref());
-        let kind = compliance.and_then(|c| c.compliance_type.as_deref());
-        let count = compliance.and_then(|c| c.compliance_contributor_count.as_ref());
-        let capped = count.and_then(|c| c.cap_exceeded) == Some(true);
-        let counted = count.and_then(|c| c.capped_count);
-        let agrees = match kind {
-            None | Some("INSUFFICIENT_DATA" | "NOT_APPLICABLE") => !decided,
-            Some("NON_COMPLIANT") => {
-                failing > 0 && counted.is_none_or(|n| if capped { failing >= n } else { failing == n })
-            }
-            Some(_) => failing == 0 && decided,
-        };
-        if !agrees {
-            let said = kind.unwrap_or("nothing");
-            let many = match (counted, capped) {
-                (Some(n), true) => format!(" (at least {n})"),
-                (Some(n), false) => format!(" ({n})"),
-                (None, _) => String::new(),
-            };
-            let (account, region) = target;
-            out.push(Discrepancy {
-                kind: "aggregate-cross-check".to_owned(),
-                subject: format!("{account}/{region}/{name}"),
-                what: format!(
-                    "The aggregator says {said}{many} of the rule; the rows read show {failing} failing of {}.",
-                    rows.len()
-                ),
-            });
-        }
-    }
-    out
-}
-
-fn hub_against_config(target: &Target, facts: &TargetFacts, outcomes: &Outcomes) -> Vec<Discrepancy> {
-    let named: BTreeSet<&str> =
-        facts.findings.iter().flat_map(|p| &p.value).filter_map(|f| f.rule.as_deref()).collect();
-    let mut rows: BTreeMap<(&str, &str), ObservationStatus> = BTreeMap::new();
-    for name in named {
-        rows.extend(outcomes.of_rule(name).map(|((rule, _, id), status)| ((rule, id), status)));
-    }
-    let mut out = Vec::new();
-    for finding in facts.findings.iter().flat_map(|p| &p.value) {
-        let Some(rule) = finding.rule.as_deref() else { continue };
-        let Some(status) = spellings(&finding.id).find_map(|id| rows.get(&(rule, id))) else { continue };
-        let opposite = matches!((finding.status, status), (Pass, Fail) | (Fail, Pass));
-        if opposite {
-            let word = |s: ObservationStatus| if s == Pass { "passes" } else { "fails" };
-            let (account, region) = target;
-            out.push(Discrepancy {
-                kind: "sources-disagree".to_owned(),
-                subject: format!("{account}/{region}/{}", finding.id),
-                what: format!(
-                    "{} says that the resource {}; the Config rule {rule} behind it says that it {}.",
-                    finding.question,
-                    word(finding.status),
-                    word(*status)
-                ),
-            });
-        }
-    }
-    out
-}
-
-/// The ways in which Config may spell a resource that Security Hub names by ARN (or `AWS::::Account:<id>`).
-fn spellings(id: &str) -> impl Iterator<Item = &str> {
-    let arn = id.starts_with("arn:").then(|| id.splitn(6, ':').nth(5)).flatten();
-    [Some(id), arn, id.rsplit('/').next(), id.rsplit(':').next()].into_iter().flatten()
-}
-
-fn denominators(observed: &Observed, run: &RunFacts) -> Vec<Discrepancy> {
-    let Some(organization) = &observed.organization else { return Vec::new() };
-    let usable = |a: &&Account| matches!(a.state, AccountState::Active | AccountState::Unknown);
-    let active: BTreeSet<_> = organization.accounts.iter().filter(usable).map(|a| &a.id).collect();
-    let listed: BTreeSet<_> = organization.accounts.iter().map(|a| &a.id).collect();
-    let mut views: Vec<(&str, BTreeSet<&AccountId>)> = Vec::new();
-    if let Some(sources) = &run.sources {
-        views.push(("the Config aggregator", sources.value.accounts()));
-    }
-    if let Some(members) = &run.hub.members {
-        let enabled = members.iter().filter(|(_, enabled)| **enabled).map(|(account, _)| account);
-        views.push(("Security Hub's member list", enabled.chain(&run.hub.administrator).collect()));
-    }
-    let mut out = Vec::new();
-    let mut say = |account: &AccountId, what: String| {
-        out.push(Discrepancy { kind: "denominators".to_owned(), subject: account.to_string(), what });
-    };
-    for (view, known) in views {
-        for account in active.difference(&known) {
-            say(account, format!("Organizations lists the account as active; {view} does not have it."));
-        }
-        for account in known.difference(&listed) {
-            say(account, format!("It is in {view}; Organizations does not list the account."));
-        }
-    }
-    out
 }

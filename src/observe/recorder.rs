@@ -8,6 +8,9 @@ use crate::model::EvidenceRef;
 /// Types that a recorder of "all supported types" records only with `includeGlobalResourceTypes`.
 const GLOBAL_TYPES: [&str; 4] = ["AWS::IAM::User", "AWS::IAM::Group", "AWS::IAM::Role", "AWS::IAM::Policy"];
 
+/// The type under which Config records compliance itself.
+pub const RESOURCE_COMPLIANCE: &str = "AWS::Config::ResourceCompliance";
+
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct RawRecorder {
@@ -120,6 +123,24 @@ impl RecorderState {
                 Recorded::AllBut(types) => !types.iter().any(|t| t == resource_type),
             }
     }
+
+    /// Returns what a recorder that is on leaves out of what Config supports; global types are expected in the home Region only.
+    ///
+    /// Compliance records are no resources: AWS itself suggests leaving them out where cost matters.
+    pub fn leaves_out(&self, home: bool) -> Option<String> {
+        match &self.recorded {
+            Recorded::All { globals } => (home && !globals)
+                .then(|| "it leaves out global resource types, which the home Region should record".into()),
+            Recorded::Only(types) => {
+                Some(format!("it records {} resource types and leaves out the others", types.len()))
+            }
+            Recorded::AllBut(types) => {
+                let missed = |t: &&String| *t != RESOURCE_COMPLIANCE && (home || !GLOBAL_TYPES.contains(&t.as_str()));
+                let missed: Vec<_> = types.iter().filter(missed).map(String::as_str).collect();
+                (!missed.is_empty()).then(|| format!("it leaves out {}", missed.join(", ")))
+            }
+        }
+    }
 }
 
 /// Judges a target's recorders; `None` where one of the two answers is missing.
@@ -222,5 +243,13 @@ mod tests {
         );
         assert!(!but.records("AWS::S3::Bucket") && but.records("AWS::EC2::Instance"));
         assert!(!group("{}").records("AWS::S3::Bucket"));
+        assert!(globals.leaves_out(true).is_none() && regional.leaves_out(false).is_none());
+        assert!(regional.leaves_out(true).is_some(), "the home Region records the global types");
+        assert!(some.leaves_out(false).is_some() && but.leaves_out(false).is_some());
+        let cheap = group(
+            r#"{"recordingStrategy":{"useOnly":"EXCLUSION_BY_RESOURCE_TYPES"},
+                "exclusionByResourceTypes":{"resourceTypes":["AWS::Config::ResourceCompliance"]}}"#,
+        );
+        assert!(cheap.leaves_out(true).is_none() && !cheap.records(RESOURCE_COMPLIANCE));
     }
 }

@@ -2,9 +2,9 @@
 //!
 //! | state | asked of | pass | fail |
 //! |---|---|---|---|
-//! | `config-recorder` | each target | recording, delivering | no recorder, stopped, failing, no delivery channel |
-//! | `region-covered` | each Region that is on in an account | asked, and recorded by Config | asked, and not recorded |
-//! | `delegated-administrator` of a service principal | the organisation | there is one | there is none |
+//! | `config-recorder` | each target | recording all supported types (in the home Region the global ones too), delivering | no recorder, stopped, failing, no delivery channel, types left out |
+//! | `region-covered` | each Region that is on in an account | asked, and answered by every collector | not asked |
+//! | `delegated-administrator` of a service principal | the organisation | an account other than the management account | none |
 //! | `aggregator-complete` | each target | the Config aggregator's last update of it succeeded | failed, outdated, or no source |
 //! | `securityhub-enabled` | each target | there is a hub | the account is not subscribed |
 //! | `remediation-configured` of a rule | each target with the rule | automatic remediation is attached | none, or manual only |
@@ -12,7 +12,7 @@
 //! | `organization-all-features` | the organisation | feature set `ALL` | another |
 //! | `scp-enabled` | the organisation | service control policies are on at the root | off |
 //!
-//! A Region that is on but that the run did not ask is "not assessed" for `region-covered`, never left out.
+//! A Region that was asked, and where a collector left a gap, is "not assessed" for `region-covered`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -25,7 +25,7 @@ use super::{
     rules::Rule,
 };
 use crate::model::{
-    AccountId, EvidenceRef, Observation, ObservationStatus,
+    AccountId, Collector, EvidenceRef, Observation, ObservationStatus,
     ObservationStatus::{Fail, NotApplicable, NotAssessed, Pass},
     Question, Region, Resource,
 };
@@ -108,9 +108,9 @@ fn pass_if(good: bool) -> ObservationStatus {
     if good { Pass } else { Fail }
 }
 
-/// Reads the states of the organisation as a whole; they are filed under the management account, in `home`.
-pub(super) fn of_organization(observed: &Observed, run: &RunFacts, home: &Region) -> Vec<Observation> {
-    let Some(organization) = &observed.organization else { return Vec::new() };
+/// Reads the states of the organisation as a whole; they are filed under the management account, in the home Region.
+pub(super) fn of_organization(observed: &Observed, run: &RunFacts) -> Vec<Observation> {
+    let (Some(organization), Some(home)) = (&observed.organization, &run.home) else { return Vec::new() };
     let mut out = Vec::new();
     let mut say = |operation: &str, question: Question, good: bool, why: String| {
         let Some((evidence, at)) = run.organization_seen.get(operation) else { return };
@@ -141,7 +141,8 @@ pub(super) fn of_organization(observed: &Observed, run: &RunFacts, home: &Region
         format!("service control policies are {status}"),
     );
     for service in &organization.services {
-        let administrators: Vec<_> = service.administrators.iter().map(AccountId::as_str).collect();
+        let others = service.administrators.iter().filter(|a| **a != organization.management_account);
+        let administrators: Vec<_> = others.map(AccountId::as_str).collect();
         let why = match administrators.as_slice() {
             [] => format!("{} has no delegated administrator", service.service),
             some => format!("{} is administered by {}", service.service, some.join(", ")),
@@ -152,24 +153,27 @@ pub(super) fn of_organization(observed: &Observed, run: &RunFacts, home: &Region
     out
 }
 
-/// Reads whether every Region that is on in an account is recorded, and whether the aggregator holds each target.
-pub(super) fn of_coverage(observed: &Observed, run: &RunFacts, asked: &BTreeSet<Target>) -> Vec<Observation> {
+/// Reads whether every Region that is on in an account was asked, and whether the aggregator holds each target.
+///
+/// `hole` names a collector of which a target's answers are not all there.
+pub(super) fn of_coverage(
+    run: &RunFacts,
+    asked: &BTreeSet<Target>,
+    hole: &dyn Fn(&Target) -> Option<Collector>,
+) -> Vec<Observation> {
     let mut out = Vec::new();
-    for (account, seen) in &run.regions {
+    let accounts: BTreeSet<_> = asked.iter().map(|(account, _)| account).collect();
+    for (account, seen) in run.regions.iter().filter(|(account, _)| accounts.contains(account)) {
         for region in &seen.value {
             let target = (account.clone(), region.clone());
-            let recorder = observed.targets.get(&target).and_then(|t| t.recorder.as_ref());
-            let (status, why, evidence) = match recorder {
-                _ if !asked.contains(&target) => {
-                    (NotAssessed, "the Region is on, but the run did not ask there".to_owned(), &seen.evidence)
-                }
-                None => {
-                    (NotAssessed, "the Region is on, but its recorder could not be read".to_owned(), &seen.evidence)
-                }
-                Some(recorder) => (pass_if(recorder.on), recorder.why.clone(), &recorder.evidence),
+            let (status, why) = match hole(&target) {
+                _ if !asked.contains(&target) => (Fail, "the Region is on, and the run did not ask there".to_owned()),
+                Some(collector) => (NotAssessed, format!("the Region is on, and {collector} left a gap there")),
+                None => (Pass, "every collector has answers of the Region".to_owned()),
             };
-            let (evidence, why) = (evidence.clone(), Some(why));
-            let statement = Statement { target: (account, region), status, why, at: seen.at, since: None, evidence };
+            let evidence = seen.evidence.clone();
+            let statement =
+                Statement { target: (account, region), status, why: Some(why), at: seen.at, since: None, evidence };
             out.push(statement.about_account(question(REGION_COVERED, None)));
         }
     }
@@ -187,12 +191,13 @@ pub(super) fn of_coverage(observed: &Observed, run: &RunFacts, asked: &BTreeSet<
 }
 
 /// Reads recorder and hub of one target.
-pub(super) fn of_target(target: &Target, state: &TargetState, facts: &TargetFacts) -> Vec<Observation> {
+pub(super) fn of_target(target: &Target, state: &TargetState, facts: &TargetFacts, home: bool) -> Vec<Observation> {
     let mut out = Vec::new();
     let target = (&target.0, &target.1);
     if let (Some(recorder), Some(seen)) = (&state.recorder, &facts.recorders) {
-        let (why, evidence) = (Some(recorder.why.clone()), recorder.evidence.clone());
-        let status = pass_if(recorder.on);
+        let lacks = if recorder.on { recorder.leaves_out(home) } else { Some(recorder.why.clone()) };
+        let status = pass_if(lacks.is_none());
+        let (why, evidence) = (lacks.or(Some(recorder.why.clone())), recorder.evidence.clone());
         let statement = Statement { target, status, why, at: seen.at, since: recorder.since, evidence };
         out.push(statement.about_account(question(CONFIG_RECORDER, None)));
     }

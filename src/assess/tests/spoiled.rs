@@ -66,7 +66,8 @@ fn a_ledger_that_claims_more_than_the_answers_bear_out_satisfies_nothing() {
     for collector in all {
         let check = if matches!(collector, SecurityhubFindings | SecurityhubHub) { CONTROL } else { RULE };
         let id = task(MEMBER, HOME, collector);
-        let spoil: [(&str, fn(&mut World, &TaskId)); 4] = [
+        type Spoil = fn(&mut World, &TaskId);
+        let spoil: [(&str, Spoil); 4] = [
             ("removed", |w, id| drop(w.attempts.remove(id))),
             ("malformed", |w, id| w.attempts.get_mut(id).unwrap()[0].body.truncate(9)),
             ("without its list", |w, id| w.attempts.get_mut(id).unwrap()[0].body = "{}".into()),

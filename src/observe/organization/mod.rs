@@ -1,12 +1,14 @@
 //! Organizations: the tree, the accounts, the policies, delegation. Reads the AWS JSON answers of the `organization` collector.
 
+mod raw;
+
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::Deserialize;
+use raw::{Answer, RawAccount, RawOrganization, RawPolicy, RawRoot, RawSummary, RawUnit, read};
 
 use super::{
     pages::{Listing, Listings, Page, Source},
-    wire::{Request, Strings, list_answer},
+    wire::{Request, Strings},
 };
 use crate::model::{
     Account, AccountId, AccountState, Exchange, Organization, OrganizationalUnit, Policy, PolicyTarget,
@@ -27,161 +29,6 @@ pub enum OrganizationUnreadable {
         /// What the parser said.
         cause: String,
     },
-}
-
-#[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct RawOrganization {
-    id: String,
-    master_account_id: AccountId,
-    feature_set: String,
-}
-
-#[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct RawAccount {
-    id: AccountId,
-    #[serde(default)]
-    name: Option<String>,
-    #[serde(default)]
-    state: Option<String>,
-    #[serde(default)]
-    status: Option<String>,
-    #[serde(default)]
-    paths: Option<Vec<String>>,
-}
-
-#[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct RawUnit {
-    id: String,
-    #[serde(default)]
-    name: Option<String>,
-}
-
-#[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct RawRoot {
-    id: String,
-    #[serde(default)]
-    policy_types: Option<Vec<RawPolicyType>>,
-}
-
-#[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct RawPolicyType {
-    r#type: String,
-    status: String,
-}
-
-#[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct RawTag {
-    key: String,
-    #[serde(default)]
-    value: Option<String>,
-}
-
-#[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct RawSummary {
-    id: String,
-    #[serde(default)]
-    name: Option<String>,
-    #[serde(default)]
-    r#type: Option<String>,
-}
-
-#[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct RawPolicy {
-    policy_summary: RawSummary,
-    #[serde(default)]
-    content: Option<String>,
-}
-
-#[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct RawTarget {
-    target_id: String,
-    #[serde(default)]
-    r#type: Option<String>,
-}
-
-#[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct RawService {
-    service_principal: String,
-}
-
-#[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct RawId {
-    id: String,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct OneOrganization {
-    organization: RawOrganization,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct OnePolicy {
-    policy: RawPolicy,
-}
-
-list_answer!(Accounts, "Accounts", RawAccount);
-list_answer!(Units, "OrganizationalUnits", RawUnit);
-list_answer!(Roots, "Roots", RawRoot);
-list_answer!(Parents, "Parents", RawId);
-list_answer!(Tags, "Tags", RawTag);
-list_answer!(Policies, "Policies", RawSummary);
-list_answer!(Targets, "Targets", RawTarget);
-list_answer!(Administrators, "DelegatedAdministrators", RawId);
-list_answer!(Delegated, "DelegatedServices", RawService);
-list_answer!(Trusted, "EnabledServicePrincipals", RawService);
-
-#[derive(Debug, Clone)]
-enum Answer {
-    Organization(RawOrganization),
-    Accounts(Vec<RawAccount>),
-    Units(Vec<RawUnit>),
-    Roots(Vec<RawRoot>),
-    Parents(Vec<RawId>),
-    Tags(Vec<RawTag>),
-    Summaries(Vec<RawSummary>),
-    Policy(Box<RawPolicy>),
-    Targets(Vec<RawTarget>),
-    Administrators(Vec<RawId>),
-    Services(Vec<RawService>),
-}
-
-fn read(operation: &str, body: &[u8]) -> Option<Result<(Answer, bool), serde_json::Error>> {
-    fn list<T>(read: Result<(Vec<T>, bool), serde_json::Error>, to: fn(Vec<T>) -> Answer) -> ReadAnswer {
-        read.map(|(items, more)| (to(items), more))
-    }
-    type ReadAnswer = Result<(Answer, bool), serde_json::Error>;
-    Some(match operation {
-        "DescribeOrganization" => {
-            serde_json::from_slice::<OneOrganization>(body).map(|o| (Answer::Organization(o.organization), false))
-        }
-        "DescribePolicy" => {
-            serde_json::from_slice::<OnePolicy>(body).map(|p| (Answer::Policy(Box::new(p.policy)), false))
-        }
-        "ListAccounts" | "ListAccountsForParent" => list(Accounts::read(body), Answer::Accounts),
-        "ListOrganizationalUnitsForParent" => list(Units::read(body), Answer::Units),
-        "ListRoots" => list(Roots::read(body), Answer::Roots),
-        "ListParents" => list(Parents::read(body), Answer::Parents),
-        "ListTagsForResource" => list(Tags::read(body), Answer::Tags),
-        "ListPolicies" => list(Policies::read(body), Answer::Summaries),
-        "ListTargetsForPolicy" => list(Targets::read(body), Answer::Targets),
-        "ListDelegatedAdministrators" => list(Administrators::read(body), Answer::Administrators),
-        "ListDelegatedServicesForAccount" => list(Delegated::read(body), Answer::Services),
-        "ListAWSServiceAccessForOrganization" => list(Trusted::read(body), Answer::Services),
-        _ => return None,
-    })
 }
 
 /// Builds the organisation from the answers of the `organization` collector, pushed in the order of the calls.
