@@ -13,7 +13,7 @@ use super::{
     job::{Job, Weight},
 };
 use crate::{
-    aws::{Failure, Quota, Signal, pages},
+    aws::{Failure, Quota, Signal, Sources, pages},
     model::{CoverageState, Mode},
 };
 
@@ -29,15 +29,42 @@ pub(super) async fn collect(job: &Job<'_>) {
     }
 }
 
-/// Over the aggregator, which is only as good as its source's last update.
+/// Over the aggregator, which is only as good as its source's last update, and knows nothing of a recorder that has stopped.
 async fn central(job: &Job<'_>) {
+    match recorder_state(job).await {
+        Ok(RecorderState::Off(why, since)) => return job.decide(CoverageState::NotEnabled, why, since),
+        Err(failure) if failure.signal == Signal::RegionDisabled => return job.fail(Weight::Essential, failure),
+        // The target may refuse us: reading over the aggregator is for that, too.
+        Ok(RecorderState::On) | Err(_) => {}
+    }
     let sources = job.aws.sources(&job.caller).await.map_err(explain);
     let Some(sources) = job.keep(Weight::Essential, sources) else { return };
     let Some(aggregator) = &sources.aggregator else {
         return job.decide(CoverageState::NotEnabled, NONE, None);
     };
-    let (account, region) = (job.task.account.as_str(), job.task.region.as_str());
-    match sources.states.get(&(account.to_owned(), region.to_owned())) {
+    judge_source(job, sources);
+    let (account, region) = (&job.task.account, &job.task.region);
+    let request = job
+        .caller
+        .config_client()
+        .select_aggregate_resource_config()
+        .configuration_aggregator_name(aggregator)
+        .expression(format!("{COLUMNS} AND accountId = '{account}' AND awsRegion = '{region}'"))
+        .limit(100);
+    let mut rows = 0;
+    let listed = pages!(job.caller, Quota::CONFIG, "SelectAggregateResourceConfig", request, |page| {
+        rows += page.results.map_or(0, |r| r.len());
+    });
+    job.saw(rows);
+    // No row may mean that there is nothing, that the type is not recorded, or that Config is off: only the target knows.
+    if job.keep(Weight::Essential, listed).is_some() && rows == 0 {
+        inside(job).await;
+    }
+}
+
+fn judge_source(job: &Job<'_>, sources: &Sources) {
+    let key = (job.task.account.to_string(), job.task.region.to_string());
+    match sources.states.get(&key) {
         Some(source) if source.status == "SUCCEEDED" => {}
         Some(source) => {
             let said = source.said.as_deref().unwrap_or("no reason given");
@@ -47,43 +74,6 @@ async fn central(job: &Job<'_>) {
         None => {
             job.decide(CoverageState::Stale, "the aggregator does not name this account and Region as a source", None)
         }
-    }
-    let client = job.caller.config_client();
-    let expression = format!("{COLUMNS} AND accountId = '{account}' AND awsRegion = '{region}'");
-    let request = client
-        .select_aggregate_resource_config()
-        .configuration_aggregator_name(aggregator)
-        .expression(expression)
-        .limit(100);
-    let mut rows = 0;
-    let listed = pages!(job.caller, Quota::CONFIG, "SelectAggregateResourceConfig", request, |page| {
-        rows += page.results.map_or(0, |r| r.len());
-    });
-    job.saw(rows);
-    if job.keep(Weight::Essential, listed).is_some() && rows == 0 {
-        nothing_aggregated(job, aggregator).await;
-    }
-}
-
-/// No row may mean that there is nothing, or that the type is not recorded: rules with results tell which.
-async fn nothing_aggregated(job: &Job<'_>, aggregator: &str) {
-    let client = job.caller.config_client();
-    let filters = aws_sdk_config::types::ConfigRuleComplianceFilters::builder()
-        .account_id(job.task.account.as_str())
-        .aws_region(job.task.region.as_str())
-        .build();
-    let request = client
-        .describe_aggregate_compliance_by_config_rules()
-        .configuration_aggregator_name(aggregator)
-        .filters(filters)
-        .limit(1000);
-    let mut rules = 0;
-    let listed = pages!(job.caller, Quota::CONFIG, "DescribeAggregateComplianceByConfigRules", request, |page| {
-        rules += page.aggregate_compliance_by_config_rules.map_or(0, |r| r.len());
-    });
-    if job.keep(Weight::Essential, listed).is_some() && rules > 0 {
-        let why = format!("{rules} rules have results, but AWS::Config::ResourceCompliance is not recorded");
-        job.decide(CoverageState::NotRecorded, why, None);
     }
 }
 
@@ -95,9 +85,9 @@ async fn inside(job: &Job<'_>) {
         return job.decide(CoverageState::NotEnabled, why, since);
     }
     let (mut rows, mut failing) = (0, BTreeSet::new());
-    let client = job.caller.config_client();
+    let client = job.target.config_client();
     let request = client.select_resource_config().expression(COLUMNS).limit(100);
-    let listed = pages!(job.caller, Quota::CONFIG, "SelectResourceConfig", request, |page| {
+    let listed = pages!(job.target, Quota::CONFIG, "SelectResourceConfig", request, |page| {
         let found = page.results.unwrap_or_default();
         rows += found.len();
         failing.extend(found.iter().flat_map(|row| non_compliant_rules(row)));
@@ -114,10 +104,10 @@ async fn inside(job: &Job<'_>) {
 
 /// Nothing is recorded: asks which rules have results, then each of them.
 async fn fallback(job: &Job<'_>) {
-    let client = job.caller.config_client();
+    let client = job.target.config_client();
     let mut rules = BTreeSet::new();
     let request = client.describe_compliance_by_config_rule();
-    let listed = pages!(job.caller, Quota::CONFIG, "DescribeComplianceByConfigRule", request, |page| {
+    let listed = pages!(job.target, Quota::CONFIG, "DescribeComplianceByConfigRule", request, |page| {
         for rule in page.compliance_by_config_rules.unwrap_or_default() {
             let state = rule.compliance.and_then(|c| c.compliance_type);
             if state.is_some_and(|s| matches!(s.as_str(), "COMPLIANT" | "NON_COMPLIANT")) {
@@ -137,14 +127,14 @@ async fn details(job: &Job<'_>, rules: &BTreeSet<String>, states: &[&str], weigh
 }
 
 async fn details_of(job: &Job<'_>, rule: &str, states: &[&str]) -> Result<(), Failure> {
-    let client = job.caller.config_client();
+    let client = job.target.config_client();
     let states = states.iter().map(|s| aws_sdk_config::types::ComplianceType::from(*s)).collect();
     let request = client
         .get_compliance_details_by_config_rule()
         .config_rule_name(rule)
         .set_compliance_types(Some(states))
         .limit(100);
-    pages!(job.caller, Quota::CONFIG, "GetComplianceDetailsByConfigRule", request, |page| {
+    pages!(job.target, Quota::CONFIG, "GetComplianceDetailsByConfigRule", request, |page| {
         job.saw(page.evaluation_results.map_or(0, |r| r.len()));
     })
 }

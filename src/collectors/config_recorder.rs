@@ -36,11 +36,11 @@ pub(super) enum RecorderState {
     Off(String, Option<Timestamp>),
 }
 
-/// Asks for the recorders' status.
+/// Asks the target for its recorders' status.
 pub(super) async fn recorder_state(job: &Job<'_>) -> Result<RecorderState, Failure> {
-    let client = job.caller.config_client();
+    let client = job.target.config_client();
     let request = client.describe_configuration_recorder_status();
-    let answer = call!(job.caller, Quota::CONFIG, "DescribeConfigurationRecorderStatus", request);
+    let answer = call!(job.target, Quota::CONFIG, "DescribeConfigurationRecorderStatus", request);
     let none = || RecorderState::Off("AWS Config has no recorder here".to_owned(), None);
     let recorders = match answer {
         Ok(answer) => answer.configuration_recorders_status.unwrap_or_default(),

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use crate::{
     aws::{Aws, Caller, Failure, Signal},
-    model::{CoverageState, Mode, PlannedTask, Scope},
+    model::{Collector, CoverageState, Mode, PlannedTask, Scope},
     spool::{Outcome, Sink},
 };
 
@@ -26,7 +26,10 @@ pub(super) enum Weight {
 pub(super) struct Job<'a> {
     pub(super) aws: &'a Aws,
     pub(super) task: &'a PlannedTask,
+    /// Who is asked first: the aggregated view in central mode, else the target.
     pub(super) caller: Caller,
+    /// Inside the target, in its own Region.
+    pub(super) target: Caller,
     ledger: Mutex<Ledger>,
 }
 
@@ -40,13 +43,16 @@ struct Ledger {
 
 impl<'a> Job<'a> {
     pub(super) fn new(aws: &'a Aws, task: &'a PlannedTask, sink: Arc<dyn Sink>) -> Self {
-        let central = task.collector.scope() == Scope::Run || task.mode == Mode::Central;
-        let caller = match (central, task.collector.scope()) {
-            (true, _) => aws.central(sink),
-            (false, Scope::Account) => aws.caller(&task.account, aws.home_region(), sink),
-            (false, _) => aws.caller(&task.account, &task.region, sink),
+        let region = match task.collector.scope() {
+            Scope::Account => aws.home_region(),
+            Scope::Run | Scope::Target => &task.region,
         };
-        Self { aws, task, caller, ledger: Mutex::default() }
+        let target = aws.caller(&task.account, region, Arc::clone(&sink));
+        // Recorders, rules and hubs have no aggregated view: asked centrally, the audit account would answer about itself.
+        let aggregated = matches!(task.collector, Collector::ConfigCompliance | Collector::SecurityhubFindings);
+        let central = task.collector.scope() == Scope::Run || (task.mode == Mode::Central && aggregated);
+        let caller = if central { aws.central(sink) } else { target.clone() };
+        Self { aws, task, caller, target, ledger: Mutex::default() }
     }
 
     /// Counts what came back; a task that saw nothing ends as empty.

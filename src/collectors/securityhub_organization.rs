@@ -15,14 +15,17 @@ pub(super) async fn collect(job: &Job<'_>) {
     let client = job.caller.securityhub_client();
     let request = client.describe_organization_configuration();
     let described = call!(job.caller, QUOTA, "DescribeOrganizationConfiguration", request);
-    let configuration = job.keep(Weight::Essential, described).and_then(|d| d.organization_configuration);
+    let described = job.keep(Weight::Essential, described);
+    // Only the management account may ask who the administrators are. Whoever got an answer above is one, and Organizations names them all.
+    let calm: &[Signal] = if described.is_some() { &[Signal::Denied, Signal::NotEnabled] } else { &[] };
+    let configuration = described.and_then(|d| d.organization_configuration);
     job.saw(usize::from(configuration.is_some()));
     let central = configuration.and_then(|c| c.configuration_type) == Some(Configuration::Central);
     let request = client.list_organization_admin_accounts();
     let admins = pages!(job.caller, QUOTA, "ListOrganizationAdminAccounts", request, |page| {
         job.saw(page.admin_accounts.map_or(0, |a| a.len()));
     });
-    job.keep(Weight::Auxiliary, admins);
+    job.keep_unless(Weight::Auxiliary, calm, admins);
     aggregators(job).await;
     let request = client.list_members().only_associated(false).max_results(50);
     let members = pages!(job.caller, QUOTA, "ListMembers", request, |page| {

@@ -147,6 +147,7 @@ async fn an_outdated_source_makes_central_answers_stale_however_good_they_look()
     for (status, state) in [("OUTDATED", CoverageState::Stale), ("FAILED", CoverageState::Stale)] {
         let run = collect(Collector::ConfigCompliance, Mode::Central, move |asked| {
             aggregator(asked, status).unwrap_or_else(|| match asked.operation.as_str() {
+                "AssumeRole" => Say::Error(403, "AccessDenied", "no role"),
                 "SelectAggregateResourceConfig" => ok(r#"{"Results":["{}"]}"#),
                 _ => ok(""),
             })
@@ -154,27 +155,54 @@ async fn an_outdated_source_makes_central_answers_stale_however_good_they_look()
         .await;
         assert_eq!(run.outcome.state, state);
         assert_eq!(run.outcome.since.map(|t| t.as_second()), Some(1_790_726_400));
-        assert_eq!(run.aws.count("AssumeRole"), 0, "central questions need no member role");
+        assert!(
+            run.sink.lines().iter().any(|l| l == "AssumeRole p0 a1 403 AccessDenied"),
+            "central reading needs no role"
+        );
         let asked = run.asked("SelectAggregateResourceConfig");
         assert!(asked[0].contains("accountId = '111111111111' AND awsRegion = 'us-east-1'"), "{asked:?}");
     }
 }
 
 #[tokio::test]
-async fn no_aggregated_row_beside_rules_with_results_is_not_recorded_not_empty() {
-    let script = |rules: &'static str| {
+async fn where_nothing_is_aggregated_the_target_is_asked_and_its_refusal_is_a_gap() {
+    let script = |assume: bool| {
         move |asked: &Asked| {
             aggregator(asked, "SUCCEEDED").unwrap_or_else(|| match asked.operation.as_str() {
-                "DescribeAggregateComplianceByConfigRules" => ok(rules),
+                "AssumeRole" if !assume => Say::Error(403, "AccessDenied", "no"),
+                "DescribeConfigurationRecorderStatus" => ok(RECORDING),
                 _ => ok(""),
             })
         }
     };
-    let with = r#"{"AggregateComplianceByConfigRules":[{"ConfigRuleName":"a"}]}"#;
-    let run = collect(Collector::ConfigCompliance, Mode::Central, script(with)).await;
-    assert_eq!(run.outcome.state, CoverageState::NotRecorded);
-    let run = collect(Collector::ConfigCompliance, Mode::Central, script("{}")).await;
+    let run = collect(Collector::ConfigCompliance, Mode::Central, script(true)).await;
     assert_eq!(run.outcome.state, CoverageState::Empty);
+    assert_eq!(run.aws.count("DescribeComplianceByConfigRule"), 1);
+    let run = collect(Collector::ConfigCompliance, Mode::Central, script(false)).await;
+    assert_eq!(run.outcome.state, CoverageState::Denied, "nothing seen centrally and nobody to ask is not empty");
+}
+
+#[tokio::test]
+async fn a_stopped_recorder_is_seen_through_the_aggregators_old_rows() {
+    let run = collect(Collector::ConfigCompliance, Mode::Central, |asked| {
+        aggregator(asked, "SUCCEEDED").unwrap_or_else(|| match asked.operation.as_str() {
+            "SelectAggregateResourceConfig" => ok(r#"{"Results":["{}"]}"#),
+            "DescribeConfigurationRecorderStatus" => ok(r#"{"ConfigurationRecordersStatus":[{"recording":false}]}"#),
+            _ => ok(""),
+        })
+    })
+    .await;
+    assert_eq!(run.outcome.state, CoverageState::NotEnabled);
+}
+
+#[tokio::test]
+async fn what_has_no_aggregated_view_is_never_answered_by_the_audit_account() {
+    for collector in [Collector::ConfigRecorder, Collector::ConfigRules, Collector::SecurityhubHub] {
+        let run = collect(collector, Mode::Central, |_| ok("")).await;
+        let attempts = run.sink.attempts.lock().unwrap();
+        let asked: Vec<_> = attempts.iter().filter(|a| a.service != "sts").collect();
+        assert!(!asked.is_empty() && asked.iter().all(|a| a.principal.contains("::111111111111:")), "{collector}");
+    }
 }
 
 #[tokio::test]
@@ -243,7 +271,7 @@ async fn an_scp_that_denies_the_auditor_is_named_as_a_limitation_of_scope() {
 
 #[tokio::test]
 async fn findings_are_asked_for_one_account_and_region_wherever_they_are_asked() {
-    for mode in [Mode::Central, Mode::FanOut] {
+    for (mode, questions) in [(Mode::Central, 2), (Mode::FanOut, 1)] {
         let run = collect(Collector::SecurityhubFindings, mode, |asked| match asked.operation.as_str() {
             "/findings" => ok(r#"{"Findings":[]}"#),
             _ => ok(""),
@@ -251,12 +279,10 @@ async fn findings_are_asked_for_one_account_and_region_wherever_they_are_asked()
         .await;
         assert_eq!(run.outcome.state, CoverageState::Empty);
         let asked = run.asked("/findings");
-        for part in [
-            r#""AwsAccountId":[{"Value":"111111111111","Comparison":"EQUALS"}]"#,
-            r#""Region":[{"Value":"us-east-1""#,
-            "\"ACTIVE\"",
-        ] {
-            assert!(asked[0].contains(part), "{part} in {asked:?}");
+        assert_eq!(asked.len(), questions, "where nothing reached the home Region, the target is asked");
+        let account = r#""AwsAccountId":[{"Value":"111111111111","Comparison":"EQUALS"}]"#;
+        for part in [account, r#""Region":[{"Value":"us-east-1""#, "\"ACTIVE\""] {
+            assert!(asked.iter().all(|a| a.contains(part)), "{part} in {asked:?}");
         }
         let request = run.sink.attempts.lock().unwrap().last().unwrap().request.clone().unwrap();
         let request: serde_json::Value = serde_json::from_str(&request).unwrap();
