@@ -42,7 +42,7 @@ async fn central(job: &Job<'_>) {
     let Some(aggregator) = &sources.aggregator else {
         return job.decide(CoverageState::NotEnabled, NONE, None);
     };
-    judge_source(job, sources);
+    let known = judge_source(job, sources);
     let (account, region) = (&job.task.account, &job.task.region);
     let request = job
         .caller
@@ -56,25 +56,29 @@ async fn central(job: &Job<'_>) {
         rows += page.results.map_or(0, |r| r.len());
     });
     job.saw(rows);
+    if rows > 0 && !known {
+        job.decide(
+            CoverageState::Stale,
+            "the aggregator has results, but no longer names this target as a source",
+            None,
+        );
+    }
     // No row may mean that there is nothing, that the type is not recorded, or that Config is off: only the target knows.
     if job.keep(Weight::Essential, listed).is_some() && rows == 0 {
         inside(job).await;
     }
 }
 
-fn judge_source(job: &Job<'_>, sources: &Sources) {
+/// Returns whether the aggregator names the target as a source.
+fn judge_source(job: &Job<'_>, sources: &Sources) -> bool {
     let key = (job.task.account.to_string(), job.task.region.to_string());
-    match sources.states.get(&key) {
-        Some(source) if source.status == "SUCCEEDED" => {}
-        Some(source) => {
-            let said = source.said.as_deref().unwrap_or("no reason given");
-            let why = format!("the aggregator's source is {}: {said}", source.status);
-            job.decide(CoverageState::Stale, why, source.updated);
-        }
-        None => {
-            job.decide(CoverageState::Stale, "the aggregator does not name this account and Region as a source", None)
-        }
+    let Some(source) = sources.states.get(&key) else { return false };
+    if source.status != "SUCCEEDED" {
+        let said = source.said.as_deref().unwrap_or("no reason given");
+        let why = format!("the aggregator's source is {}: {said}", source.status);
+        job.decide(CoverageState::Stale, why, source.updated);
     }
+    true
 }
 
 /// In the target itself.
