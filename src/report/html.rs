@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 use super::{
     ReportError, ReportFile, Source, csv,
     map::MAP_ROWS,
+    tables::{COVERAGE, RESULTS},
     template,
     text::{json_for_script, visible},
 };
@@ -31,10 +32,10 @@ pub fn render(source: &Source<'_>) -> Result<Vec<ReportFile>, ReportError> {
     let page = page(source, &data).map_err(|source| ReportError::Template { name: "page.html", source })?;
     let mut files = vec![("report.html".to_owned(), page.into_bytes())];
     if source.assessment.results.len() > EMBEDDED_RESULTS {
-        files.push(csv::results_file(source)?);
+        files.push(csv::file(&RESULTS, source)?);
     }
     if source.view.map.total > MAP_ROWS {
-        files.push(csv::coverage_file(source)?);
+        files.push(csv::file(&COVERAGE, source)?);
     }
     Ok(files)
 }

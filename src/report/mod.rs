@@ -15,10 +15,12 @@ mod map;
 mod markdown;
 #[cfg(test)]
 mod sample;
+mod tables;
 mod template;
 mod text;
 mod texts;
 mod view;
+mod xlsx;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -128,6 +130,7 @@ pub struct Report {
 /// Every form.
 pub static REPORTS: &[Report] = &[
     Report { format: "html", about: "one self-contained page for people", render: html::render },
+    Report { format: "xlsx", about: "a workbook for auditors", render: xlsx::render },
     Report { format: "csv", about: "tables for spreadsheets and scripts", render: csv::render },
     Report { format: "json", about: "everything, for machines", render: json::render },
     Report { format: "markdown", about: "a summary for a pull request or a chat", render: markdown::render },
