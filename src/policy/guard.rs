@@ -10,8 +10,9 @@ use serde::Serialize;
 use super::{
     budget::{Budget, TooComplex},
     chain::{Analysis, Answers, Attached, Chain, Node, TypeState},
-    condition::Shown,
+    condition::{Condition, Shown},
     decide::{Verdict, decide, is_action},
+    extent::{Extent, exempts_only_named},
     language::{Effect, Kind, Patterns, Sense, Statement},
     pattern::Pattern,
 };
@@ -74,6 +75,8 @@ pub struct Responsible {
     pub node: String,
     /// How it denies.
     pub cause: Cause,
+    /// How far it denies by itself.
+    pub extent: Extent,
     /// Policy id; `None` for [`Cause::NoAllow`], which no policy causes.
     pub policy: Option<String>,
     /// Policy name (may hold anything).
@@ -180,6 +183,18 @@ impl<'a> Analysis<'a> {
 }
 
 impl Guard {
+    /// True where the query is denied to all but principals that one statement names as exempt, such as a break-glass role, or to all.
+    ///
+    /// This, and not every [`Guard::DeniedConditionally`], is what a guardrail with an intended exemption looks like: a Deny for the root
+    /// user, for foreign Regions or for one bucket is conditional too. Whether the exemption is the intended one stays for a person to judge.
+    pub fn spares_only_named(&self) -> bool {
+        match self {
+            Self::Denied { .. } => true,
+            Self::DeniedConditionally { by, .. } => by.iter().any(|r| r.extent == Extent::AllButNamed),
+            Self::NotDenied | Self::Exempt { .. } | Self::Unknown { .. } => false,
+        }
+    }
+
     /// The answer for another account in the same place: only the account's own node has another name.
     fn renamed(mut self, from: &str, to: &str) -> Self {
         if let Self::Denied { by } | Self::DeniedConditionally { by, .. } = &mut self {
@@ -243,39 +258,52 @@ fn pieces<'a>(chain: &'a Chain<'a>, query: &Pattern, budget: &mut Budget) -> Vec
 /// Names each piece's cause and says what it is limited to; without repetitions, in the order of the chain.
 fn explained(pieces: &[&Piece<'_>], query: &Pattern, budget: &mut Budget) -> Vec<(Responsible, String)> {
     let mut out: Vec<(Responsible, String)> = Vec::new();
+    let mut part = |allows: &[Vec<&Statement>], denies: &[&Statement]| {
+        budget.part(STEPS_OF_A_PART, |budget| decide(query, allows, denies, budget))
+    };
     for piece in pieces {
-        let mut add = |cause, source: Option<(&Attached<'_>, &Statement)>, limits: String| {
-            let entry = (responsible(piece.node, cause, source), limits);
+        let whole = if piece.verdict == Ok(Verdict::Denied) { Extent::Everything } else { Extent::Part };
+        let mut add = |cause, extent, source: Option<(&Attached<'_>, &Statement)>, limits: String| {
+            let entry = (responsible(piece.node, (cause, extent), source), limits);
             if !out.contains(&entry) {
                 out.push(entry);
             }
         };
         if let Some((attached, statement)) = piece.deny {
-            add(Cause::ExplicitDeny, Some((attached, statement)), format!("denied {}", limits(statement, query)));
+            // Without its condition it would deny everything: so the condition is all that limits it.
+            let bare = Statement { condition: Condition::default(), ..statement.clone() };
+            let named = exempts_only_named(statement) && part(&[], &[&bare]) == Ok(Verdict::Denied);
+            let extent = if whole == Extent::Part && named { Extent::AllButNamed } else { whole };
+            add(
+                Cause::ExplicitDeny,
+                extent,
+                Some((attached, statement)),
+                format!("denied {}", limits(statement, query)),
+            );
             continue;
         }
-        let mut speaks = |s: &Statement| {
-            budget.part(STEPS_OF_A_PART, |budget| decide(query, &[vec![s]], &[], budget)) != Ok(Verdict::Denied)
-        };
+        let mut speaks = |s: &Statement| part(&[vec![s]], &[]) != Ok(Verdict::Denied);
         let limited: Vec<_> = piece.node.statements(Effect::Allow).filter(|(_, s)| speaks(s)).collect();
         if limited.is_empty() {
-            add(Cause::NoAllow, None, "no Allow here".to_owned());
+            add(Cause::NoAllow, whole, None, "no Allow here".to_owned());
         }
         for (attached, statement) in limited {
-            add(
-                Cause::LimitedAllow,
-                Some((attached, statement)),
-                format!("an Allow here only {}", limits(statement, query)),
-            );
+            let limits = format!("an Allow here only {}", limits(statement, query));
+            add(Cause::LimitedAllow, whole, Some((attached, statement)), limits);
         }
     }
     out
 }
 
-fn responsible(node: &Node<'_>, cause: Cause, source: Option<(&Attached<'_>, &Statement)>) -> Responsible {
+fn responsible(
+    node: &Node<'_>,
+    (cause, extent): (Cause, Extent),
+    source: Option<(&Attached<'_>, &Statement)>,
+) -> Responsible {
     Responsible {
         node: node.id.to_owned(),
         cause,
+        extent,
         policy: source.map(|(a, _)| a.policy.id.clone()),
         name: source.map(|(a, _)| a.policy.name.clone()),
         statement: source.map(|(_, s)| s.index),

@@ -34,6 +34,7 @@ mod budget;
 mod chain;
 mod condition;
 mod decide;
+mod extent;
 mod guard;
 mod json;
 mod language;
@@ -43,6 +44,7 @@ pub use chain::{
     Analysis, AttachedPolicy, ChainReport, NodeAllow, NodeReport, OUTSIDE_EVERY_CHAIN, PolicyChain, TypeState,
 };
 pub use condition::{Condition, Quantifier, Test};
+pub use extent::Extent;
 pub use guard::{Cause, Guard, Responsible};
 pub use language::{Document, Effect, Kind, Malformed, Patterns, Principals, Sense, Statement, Version};
 pub use pattern::Pattern;

@@ -115,6 +115,7 @@ fn full_access_everywhere_denies_nothing_and_a_deny_at_any_node_wins_over_it() {
         let expected = Responsible {
             node: node.to_owned(),
             cause: Cause::ExplicitDeny,
+            extent: Extent::Everything,
             policy: Some("p-deny".to_owned()),
             name: Some("deny".to_owned()),
             statement: Some(0),
@@ -211,6 +212,30 @@ fn s3_public_access_protection_shows_its_exemption_and_its_unconditional_twin_de
     let both = organization(vec![policy("soft", SCP, &exempting, &["r-1"]), policy("hard", SCP, &hard, &["ou-2"])]);
     let by = denied_by(ask(&both, "s3:PutBucketPublicAccessBlock"));
     assert_eq!(by.iter().map(|r| r.policy.as_deref().unwrap()).collect::<Vec<_>>(), ["p-hard"], "only what suffices");
+}
+
+#[test]
+fn only_a_deny_that_spares_nobody_but_named_principals_is_a_guardrail_with_an_exemption() {
+    let spare = r#""Resource":"*","Condition":{"ArnNotLike":{"aws:PrincipalArn":"arn:aws:iam::*:role/BreakGlass"}}"#;
+    let root = r#""Resource":"*","Condition":{"StringLike":{"aws:PrincipalArn":"arn:aws:iam::*:root"}}"#;
+    let deny = |action: &str, rest: &str| statement(&format!(r#""Effect":"Deny","Action":"{action}",{rest}"#));
+    let spares = |document: &str, query: &str| {
+        let answer = ask(&organization(vec![policy("x", SCP, document, &["r-1"])]), query);
+        conditions(answer.clone());
+        answer.spares_only_named()
+    };
+    assert!(spares(&deny("s3:*", spare), "s3:PutBucketPolicy"));
+    assert!(spares(&deny("s3:*", spare), "s3:Put*"));
+    assert!(!spares(&deny("s3:PutBucket*", spare), "s3:Put*"), "not every action of the query");
+    assert!(!spares(&deny("*", root), "s3:PutBucketPolicy"), "only the root user");
+    assert!(!spares(&deny("s3:*", r#""Resource":"arn:aws:s3:::a""#), "s3:PutBucketPolicy"), "only one bucket");
+    let limited = statement(&format!(r#""Effect":"Allow","Action":"*",{spare}"#));
+    let answer = ask(&without_full("ou-1", vec![policy("x", SCP, &limited, &["ou-1"])]), "s3:PutBucketPolicy");
+    assert!(
+        matches!(answer, Guard::DeniedConditionally { .. }) && !answer.spares_only_named(),
+        "denied to those named"
+    );
+    assert!(!ask(&organization(vec![]), "s3:PutBucketPolicy").spares_only_named());
 }
 
 #[test]
