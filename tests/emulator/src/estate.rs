@@ -129,12 +129,7 @@ impl<'a> Estate<'a> {
     /// Returns whether a control is enabled: those on global resources only in the home Region, as central configuration has it.
     pub fn control_enabled(&self, control: &Control) -> bool {
         !self.world.org.securityhub.disabled_controls.iter().any(|d| d == control.id)
-            && (self.region == self.world.org.home_region || !controls::is_global(control.identifier, control.kind))
-    }
-
-    /// Returns the resources of a type.
-    pub fn of_kind<'b>(&'b self, kind: &'b str) -> impl Iterator<Item = &'b Resource> {
-        self.resources.iter().filter(move |r| r.kind == kind)
+            && (self.region == self.world.org.home_region || !control.is_global())
     }
 
     /// Returns whether Config evaluates here at all.
@@ -156,7 +151,8 @@ impl<'a> Estate<'a> {
             };
         }
         let permille = self.world.org.failing_permille;
-        let seed = [&self.world.org.seed, checks.first().copied().unwrap_or_default(), &resource.arn];
+        let check = checks.iter().copied().find(|c| !c.is_empty()).unwrap_or_default();
+        let seed = [self.world.org.seed.as_str(), check, &resource.arn];
         let fails = permille > 0 && hash::number(&seed) % 1000 < permille;
         Verdict { compliance: if fails { "NON_COMPLIANT" } else { "COMPLIANT" }.to_owned(), rule: None }
     }

@@ -2,9 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::administrator;
+use super::{administrator, hub::standard_arn};
 use crate::{
     call::{Call, iso, last_run},
+    controls::STANDARDS,
     hash,
     wire::{Answer, AwsError},
 };
@@ -125,11 +126,10 @@ pub(super) fn policy(call: &Call<'_>) -> Answer {
     if item["Id"] != wanted && item["Arn"] != wanted {
         return Err(missing("the configuration policy"));
     }
-    let standard =
-        format!("arn:{}:securityhub:{}::standards/{}", call.world.partition(), call.region, super::hub::STANDARD);
+    let standards: Vec<_> = STANDARDS.iter().map(|(s, _)| standard_arn(call, s)).collect();
     item["CreatedAt"] = json!(iso(call.world.founded));
     item["ConfigurationPolicy"] = json!({"SecurityHub": {
-        "ServiceEnabled": true, "EnabledStandardIdentifiers": [standard],
+        "ServiceEnabled": true, "EnabledStandardIdentifiers": standards,
         "SecurityControlsConfiguration": {
             "DisabledSecurityControlIdentifiers": call.world.org.securityhub.disabled_controls,
         },

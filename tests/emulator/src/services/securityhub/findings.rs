@@ -2,10 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::hub::STANDARD;
+use super::hub::requirements;
 use crate::{
     call::{Call, iso, last_run, listed},
-    controls::{ACCOUNT, Control, finding_kind},
+    controls::{ACCOUNT, Control, STANDARDS, finding_kind},
     estate::{Estate, Resource},
     hash,
     organization::{ProductFinding, ResultRule},
@@ -137,29 +137,18 @@ impl Filter {
 fn findings(call: &Call<'_>, estate: &Estate<'_>) -> Vec<Value> {
     let mut out = Vec::new();
     for control in estate.controls() {
-        if control.id == "Config.1" {
-            if let Some(account) = estate.of_kind(ACCOUNT).next() {
-                out.push(of_recorder(call, estate, control, account));
+        for (resource, judgement) in judgements(estate, control) {
+            if call.world.org.securityhub.finding_generator == "SECURITY_CONTROL" {
+                let id = format!("security-control/{}", control.id);
+                let all: Vec<_> = control.standards().filter_map(|(n, _)| Some(STANDARDS.get(n)?.0)).collect();
+                out.push(of_control(call, estate, control, resource, &judgement, (&id, &id, &all)));
+                continue;
             }
-            continue;
-        }
-        if !estate.evaluates() {
-            if let Some(account) = estate.of_kind(ACCOUNT).next() {
-                let mut finding = of_control(call, estate, control, account, "WARNING", None);
-                finding["Compliance"]["StatusReasons"] = json!([{"ReasonCode": "CONFIG_RECORDER_DISABLED", "Description": "The configuration recorder is disabled."}]);
-                out.push(finding);
+            for (standard, _) in control.standards().filter_map(|(n, _)| STANDARDS.get(n)) {
+                let prefix = format!("subscription/{standard}/{}", control.id);
+                let generator = format!("{standard}/{}", control.id);
+                out.push(of_control(call, estate, control, resource, &judgement, (&prefix, &generator, &[standard])));
             }
-            continue;
-        }
-        let checks = [control.identifier, control.id];
-        for resource in estate.of_kind(control.kind) {
-            let verdict = estate.judge(&checks, resource);
-            let status = verdict.rule.and_then(|r| r.status.as_deref()).unwrap_or(match verdict.compliance.as_str() {
-                "COMPLIANT" => "PASSED",
-                "NON_COMPLIANT" => "FAILED",
-                _ => "NOT_AVAILABLE",
-            });
-            out.push(of_control(call, estate, control, resource, status, verdict.rule));
         }
     }
     let own = call.world.org.findings.iter().filter(|f| f.account == estate.account && f.region == estate.region);
@@ -167,13 +156,40 @@ fn findings(call: &Call<'_>, estate: &Estate<'_>) -> Vec<Value> {
     out
 }
 
-fn of_recorder(call: &Call<'_>, estate: &Estate<'_>, control: &Control, account: &Resource) -> Value {
-    let status = if estate.evaluates() { "PASSED" } else { "FAILED" };
-    let mut finding = of_control(call, estate, control, account, status, None);
-    if !estate.evaluates() {
-        finding["Compliance"]["StatusReasons"] = json!([{"ReasonCode": "CONFIG_RECORDER_DISABLED", "Description": "The configuration recorder is disabled."}]);
+/// What a control says of a resource.
+struct Judgement<'a> {
+    status: &'a str,
+    reason: Option<&'a str>,
+    rule: Option<&'a ResultRule>,
+}
+
+/// Without a recorder there is one finding a control, on the account, that says so; Config.1 fails for that very reason.
+fn judgements<'a>(estate: &'a Estate<'a>, control: &Control) -> Vec<(&'a Resource, Judgement<'a>)> {
+    let off = Some("CONFIG_RECORDER_DISABLED");
+    let on_account = |status, reason| {
+        let account = estate.resources.iter().filter(|r| r.kind == ACCOUNT);
+        account.map(|r| (r, Judgement { status, reason, rule: None })).collect()
+    };
+    match (control.id, estate.evaluates()) {
+        ("Config.1", true) => return on_account("PASSED", None),
+        ("Config.1", false) => return on_account("FAILED", off),
+        (_, false) => return on_account("WARNING", off),
+        _ => {}
     }
-    finding
+    let resources = estate.resources.iter().filter(|r| r.kind == control.kind);
+    let judged = resources.map(|resource| {
+        let verdict = estate.judge(&[control.identifier, control.id], resource);
+        let rule = verdict.rule;
+        let status = rule.and_then(|r| r.status.as_deref()).unwrap_or(match verdict.compliance.as_str() {
+            "COMPLIANT" => "PASSED",
+            "NON_COMPLIANT" => "FAILED",
+            _ => "NOT_AVAILABLE",
+        });
+        let unknown = matches!(status, "WARNING" | "NOT_AVAILABLE");
+        let reason = rule.and_then(|r| r.reason.as_deref()).or(unknown.then_some("CONFIG_EVALUATIONS_EMPTY"));
+        (resource, Judgement { status, reason, rule })
+    });
+    judged.collect()
 }
 
 fn arn(estate: &Estate<'_>, rest: &str) -> String {
@@ -189,33 +205,28 @@ fn resource_value(estate: &Estate<'_>, resource: &Resource) -> Value {
     json!({"Type": kind, "Id": id, "Partition": estate.world.partition(), "Region": estate.region})
 }
 
+/// `naming` holds the id's prefix, the generator, and the standards that the finding speaks for.
 fn of_control(
     call: &Call<'_>,
     estate: &Estate<'_>,
     control: &Control,
     resource: &Resource,
-    status: &str,
-    rule: Option<&ResultRule>,
+    judgement: &Judgement<'_>,
+    naming: (&str, &str, &[&str]),
 ) -> Value {
-    let id = hash::uuid(&["finding", control.id, estate.account, estate.region, &resource.arn]);
-    let consolidated = call.world.org.securityhub.finding_generator == "SECURITY_CONTROL";
-    let prefix = if consolidated {
-        format!("security-control/{}", control.id)
-    } else {
-        format!("subscription/{STANDARD}/{}", control.id)
-    };
-    let generator = if consolidated { prefix.clone() } else { format!("{STANDARD}/{}", control.id) };
+    let (prefix, generator, standards) = naming;
+    let Judgement { status, reason, rule } = *judgement;
+    let id = hash::uuid(&["finding", prefix, estate.account, estate.region, &resource.arn]);
     let passed = status == "PASSED";
     let workflow = rule.and_then(|r| r.workflow.as_deref()).unwrap_or(if passed { "RESOLVED" } else { "NEW" });
     let seen = iso(last_run(call.now));
     let severity = if passed { "INFORMATIONAL" } else { control.severity };
+    let associated: Vec<_> = standards.iter().map(|s| json!({"StandardsId": format!("standards/{s}")})).collect();
     let mut compliance = json!({
-        "Status": status, "SecurityControlId": control.id,
-        "RelatedRequirements": [format!("CIS AWS Foundations Benchmark v3.0.0/{}", control.requirement)],
-        "AssociatedStandards": [{"StandardsId": format!("standards/{STANDARD}")}],
+        "Status": status, "SecurityControlId": control.id, "RelatedRequirements": requirements(control),
+        "AssociatedStandards": associated,
     });
-    if matches!(status, "WARNING" | "NOT_AVAILABLE") {
-        let code = rule.and_then(|r| r.reason.as_deref()).unwrap_or("CONFIG_EVALUATIONS_EMPTY");
+    if let Some(code) = reason {
         compliance["StatusReasons"] =
             json!([{"ReasonCode": code, "Description": "Security Hub could not evaluate the control."}]);
     }
@@ -247,7 +258,7 @@ fn of_control(
 }
 
 fn of_product(call: &Call<'_>, estate: &Estate<'_>, declared: &ProductFinding) -> Value {
-    let slug = declared.product.to_lowercase();
+    let slug = declared.product.to_lowercase().replace(' ', "-");
     let id =
         hash::uuid(&["product", &declared.product, &declared.title, estate.account, estate.region, &declared.resource]);
     let id = format!("arn:{}:{slug}:{}:{}:finding/{id}", estate.world.partition(), estate.region, estate.account);

@@ -4,24 +4,22 @@ use serde_json::{Value, json};
 
 use crate::{
     call::{Call, iso},
-    controls::{CONTROLS, Control},
+    controls::{CONTROLS, Control, STANDARDS},
     estate::Estate,
     wire::{Answer, AwsError},
 };
-
-/// The one standard that is enabled.
-pub(super) const STANDARD: &str = "cis-aws-foundations-benchmark/v/3.0.0";
 
 fn arn(call: &Call<'_>, rest: &str) -> String {
     format!("arn:{}:securityhub:{}:{}:{rest}", call.world.partition(), call.region, call.account())
 }
 
-fn standard_arn(call: &Call<'_>) -> String {
-    format!("arn:{}:securityhub:{}::standards/{STANDARD}", call.world.partition(), call.region)
+/// Returns a standard's ARN.
+pub(super) fn standard_arn(call: &Call<'_>, standard: &str) -> String {
+    format!("arn:{}:securityhub:{}::standards/{standard}", call.world.partition(), call.region)
 }
 
-fn subscription_arn(call: &Call<'_>) -> String {
-    arn(call, &format!("subscription/{STANDARD}"))
+fn subscription_arn(call: &Call<'_>, standard: &str) -> String {
+    arn(call, &format!("subscription/{standard}"))
 }
 
 fn url(control: &Control) -> String {
@@ -61,41 +59,49 @@ pub(super) fn second_generation(call: &Call<'_>) -> Answer {
 pub(super) fn standards(call: &Call<'_>) -> Answer {
     let size = call.page_size("MaxResults", 100, 100)?;
     let wanted = call.texts("StandardsSubscriptionArns");
-    let subscription = subscription_arn(call);
-    if wanted.iter().any(|w| *w != subscription) {
+    let recorder = Estate::of(call.world, call.account(), call.region).evaluates();
+    let all = STANDARDS.iter().map(|(standard, _)| {
+        let mut item = json!({
+            "StandardsSubscriptionArn": subscription_arn(call, standard), "StandardsArn": standard_arn(call, standard),
+            "StandardsInput": {}, "StandardsStatus": if recorder { "READY" } else { "INCOMPLETE" },
+            "StandardsControlsUpdatable": "READY_FOR_UPDATES",
+        });
+        if !recorder {
+            item["StandardsStatusReason"] = json!({"StatusReasonCode": "NO_AVAILABLE_CONFIGURATION_RECORDER"});
+        }
+        item
+    });
+    let asked = |item: &Value| wanted.is_empty() || wanted.iter().any(|w| item["StandardsSubscriptionArn"] == **w);
+    let items: Vec<_> = all.filter(asked).collect();
+    if items.len() < wanted.len() {
         return Err(call.invalid("a subscription ARN does not exist"));
     }
-    let recorder = Estate::of(call.world, call.account(), call.region).evaluates();
-    let mut item = json!({
-        "StandardsSubscriptionArn": subscription, "StandardsArn": standard_arn(call), "StandardsInput": {},
-        "StandardsStatus": if recorder { "READY" } else { "INCOMPLETE" },
-        "StandardsControlsUpdatable": "READY_FOR_UPDATES",
-    });
-    if !recorder {
-        item["StandardsStatusReason"] = json!({"StatusReasonCode": "NO_AVAILABLE_CONFIGURATION_RECORDER"});
-    }
-    call.list("StandardsSubscriptions", vec![item], size)
+    call.list("StandardsSubscriptions", items, size)
 }
 
-fn requirements(control: &Control) -> Value {
-    json!([format!("CIS AWS Foundations Benchmark v3.0.0/{}", control.requirement)])
+/// Returns the requirements that a control meets, in Security Hub's words.
+pub(super) fn requirements(control: &Control) -> Vec<String> {
+    control.standards().filter_map(|(n, number)| Some(format!("{}/{number}", STANDARDS.get(n)?.1))).collect()
 }
 
 const ONE_REGION: &str = "Global resources are evaluated in the home Region.";
 
 pub(super) fn standards_controls(call: &Call<'_>) -> Answer {
     let size = call.page_size("MaxResults", 100, 100)?;
-    if call.required("StandardsSubscriptionArn")? != subscription_arn(call) {
+    let wanted = call.required("StandardsSubscriptionArn")?;
+    let Some(at) = STANDARDS.iter().position(|(standard, _)| wanted == subscription_arn(call, standard)) else {
         return Err(missing("the subscription"));
-    }
-    let items = CONTROLS.iter().map(|control| {
+    };
+    let (standard, title) = STANDARDS.get(at).copied().unwrap_or_default();
+    let held = CONTROLS.iter().filter_map(|c| Some((c, c.standards().find(|(n, _)| *n == at)?.1)));
+    let items = held.map(|(control, number)| {
         let on = enabled(call, control);
         let mut item = json!({
-            "StandardsControlArn": arn(call, &format!("control/{STANDARD}/{}", control.id)),
+            "StandardsControlArn": arn(call, &format!("control/{standard}/{}", control.id)),
             "ControlStatus": if on { "ENABLED" } else { "DISABLED" },
             "ControlStatusUpdatedAt": iso(call.world.founded), "ControlId": control.id, "Title": control.title,
             "Description": format!("{}.", control.title), "RemediationUrl": url(control),
-            "SeverityRating": control.severity, "RelatedRequirements": requirements(control),
+            "SeverityRating": control.severity, "RelatedRequirements": [format!("{title}/{number}")],
         });
         if !on {
             item["DisabledReason"] = json!(ONE_REGION);
@@ -107,10 +113,15 @@ pub(super) fn standards_controls(call: &Call<'_>) -> Answer {
 
 pub(super) fn definitions(call: &Call<'_>) -> Answer {
     let size = call.page_size("MaxResults", 100, 100)?;
-    if call.text("StandardsArn").is_some_and(|wanted| wanted != standard_arn(call)) {
-        return Err(missing("the standard"));
-    }
-    let items = CONTROLS.iter().map(|control| {
+    let at = match call.text("StandardsArn") {
+        None => None,
+        Some(wanted) => {
+            let at = STANDARDS.iter().position(|(standard, _)| wanted == standard_arn(call, standard));
+            Some(at.ok_or_else(|| missing("the standard"))?)
+        }
+    };
+    let held = CONTROLS.iter().filter(|c| at.is_none_or(|at| c.standards().any(|(n, _)| n == at)));
+    let items = held.map(|control| {
         json!({
             "SecurityControlId": control.id, "Title": control.title, "Description": format!("{}.", control.title),
             "RemediationUrl": url(control), "SeverityRating": control.severity, "CurrentRegionAvailability": "AVAILABLE",
@@ -162,13 +173,17 @@ pub(super) fn associations(call: &Call<'_>) -> Answer {
     let size = call.page_size("MaxResults", 100, 100)?;
     let id = call.required("SecurityControlId")?;
     let control = CONTROLS.iter().find(|c| c.id == id).ok_or_else(|| missing("the control"))?;
-    let item = json!({
-        "StandardsArn": standard_arn(call), "SecurityControlId": control.id, "SecurityControlArn": control_arn(call, control),
-        "AssociationStatus": if enabled(call, control) { "ENABLED" } else { "DISABLED" },
-        "RelatedRequirements": requirements(control), "UpdatedAt": iso(call.world.founded),
-        "StandardsControlTitle": control.title, "StandardsControlDescription": format!("{}.", control.title),
+    let items = control.standards().filter_map(|(n, number)| {
+        let (standard, title) = STANDARDS.get(n)?;
+        Some(json!({
+            "StandardsArn": standard_arn(call, standard), "SecurityControlId": control.id,
+            "SecurityControlArn": control_arn(call, control),
+            "AssociationStatus": if enabled(call, control) { "ENABLED" } else { "DISABLED" },
+            "RelatedRequirements": [format!("{title}/{number}")], "UpdatedAt": iso(call.world.founded),
+            "StandardsControlTitle": control.title, "StandardsControlDescription": format!("{}.", control.title),
+        }))
     });
-    call.list("StandardsControlAssociationSummaries", vec![item], size)
+    call.list("StandardsControlAssociationSummaries", items.collect(), size)
 }
 
 pub(super) fn products(call: &Call<'_>) -> Answer {
