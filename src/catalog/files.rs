@@ -54,8 +54,10 @@ pub fn load(wanted: &[String], base: &Path) -> Result<(Catalog, CatalogFiles), F
     }
     let index = index(sources.iter().map(|source| source.path.as_str()));
     let checks = SHIPPED.iter().filter(|(path, _)| path.starts_with("checks/"));
-    sources.extend(checks.map(|(path, bytes)| Source::shipped(path, bytes)));
-    let (raw, faults) = read_all(&sources, faults);
+    sources.extend(checks.map(|file| Source::shipped(file, false)));
+    let mut raw = read_all(&sources, &mut faults);
+    let bases = bases(&mut raw, &mut faults);
+    sources.extend(bases);
 
     let catalog = validate(&raw, Sha256Digest::of([]), Identifiers::Checked, faults)?;
     let used: BTreeSet<&str> = catalog.checks.keys().map(String::as_str).collect();
@@ -88,13 +90,16 @@ impl Catalog {
         let mut sources = Vec::new();
         for path in wanted.iter().cloned().chain(rest) {
             match files.get(&path) {
-                Some(bytes) => sources.push(Source { shown: path.clone(), path, bytes: bytes.clone() }),
+                Some(bytes) => {
+                    let wanted = wanted.contains(&path);
+                    sources.push(Source { shown: path.clone(), path, wanted, bytes: bytes.clone() });
+                }
                 None => {
                     faults.add("unreadable-file", (INDEX, 0), format!("{path:?} is listed, but there is no such file"))
                 }
             }
         }
-        let (raw, faults) = read_all(&sources, faults);
+        let raw = read_all(&sources, &mut faults);
         validate(&raw, digest(files), Identifiers::AsSealed, faults)
     }
 }
@@ -111,24 +116,26 @@ pub fn digest(files: &CatalogFiles) -> Sha256Digest {
 }
 
 /// A file on its way in.
-struct Source {
+pub(super) struct Source {
     /// As faults name it.
-    shown: String,
+    pub shown: String,
     /// Path in the archive.
-    path: String,
+    pub path: String,
+    /// Whether its framework was asked for.
+    pub wanted: bool,
     bytes: Vec<u8>,
 }
 
 impl Source {
-    fn shipped(path: &str, bytes: &[u8]) -> Self {
-        Self { shown: path.to_owned(), path: path.to_owned(), bytes: bytes.to_vec() }
+    fn shipped((path, bytes): &(&str, &[u8]), wanted: bool) -> Self {
+        Self { shown: (*path).to_owned(), path: (*path).to_owned(), wanted, bytes: bytes.to_vec() }
     }
 
     /// Finds what an entry of `[catalog] frameworks` means.
     fn find(entry: &str, base: &Path, others: &[Self], faults: &mut Faults) -> Option<Self> {
         let path = format!("frameworks/{entry}.toml");
-        if let Some((path, bytes)) = SHIPPED.iter().find(|(shipped, _)| *shipped == path) {
-            return Some(Self::shipped(path, bytes));
+        if let Some(file) = SHIPPED.iter().find(|(shipped, _)| *shipped == path) {
+            return Some(Self::shipped(file, true));
         }
         if !entry.contains('/') && !entry.ends_with(".toml") {
             let what = format!("no framework {entry:?} is shipped");
@@ -140,7 +147,7 @@ impl Source {
             return None;
         }
         match std::fs::read(base.join(entry)) {
-            Ok(bytes) => Some(Self { shown: entry.to_owned(), path: own_path(entry, others), bytes }),
+            Ok(bytes) => Some(Self { shown: entry.to_owned(), path: own_path(entry, others), wanted: true, bytes }),
             Err(error) => {
                 let help = Some("give its path relative to orgproof.toml".to_owned());
                 faults.push("unreadable-file", (entry, 0), format!("the file cannot be read: {error}"), help);
@@ -185,15 +192,33 @@ fn wanted(files: &CatalogFiles, faults: &mut Faults) -> Vec<String> {
     values.iter().filter_map(|value| value.get_ref().as_str().map(str::to_owned)).collect()
 }
 
+/// Reads the shipped frameworks that overlays build on and that were not asked for themselves.
+fn bases(raw: &mut UnvalidatedCatalog, faults: &mut Faults) -> Vec<Source> {
+    let mut sources: Vec<Source> = Vec::new();
+    let mut at = 0;
+    while let Some(file) = raw.files.get(at) {
+        at += 1;
+        let Some(from) = file.framework.as_ref().and_then(|framework| framework.from.as_ref()) else { continue };
+        let path = format!("frameworks/{}.toml", from.value);
+        let shipped = SHIPPED.iter().find(|(shipped, _)| *shipped == path);
+        if let Some(shipped) = shipped.filter(|_| raw.files.iter().all(|file| file.path != path)) {
+            let source = Source::shipped(shipped, false);
+            raw.files.extend(read_all(std::slice::from_ref(&source), faults).files);
+            sources.push(source);
+        }
+    }
+    sources
+}
+
 /// Parses every source and checks that a shipped framework is called what its file is called.
-fn read_all(sources: &[Source], mut faults: Faults) -> (UnvalidatedCatalog, Faults) {
+fn read_all(sources: &[Source], faults: &mut Faults) -> UnvalidatedCatalog {
     let mut catalog = UnvalidatedCatalog::default();
     for source in sources {
         let Ok(text) = std::str::from_utf8(&source.bytes) else {
             faults.add("unreadable-file", (&source.shown, 0), "the file is not UTF-8 text".to_owned());
             continue;
         };
-        let file = raw::read(&source.shown, &source.path, text, &mut faults);
+        let file = raw::read(source, text, faults);
         let id = file.framework.as_ref().and_then(|framework| framework.id.as_ref());
         if let (Some(name), Some(id)) = (source.path.strip_prefix("frameworks/"), id)
             && name.strip_suffix(".toml") != Some(id.value.as_str())
@@ -203,5 +228,5 @@ fn read_all(sources: &[Source], mut faults: Faults) -> (UnvalidatedCatalog, Faul
         }
         catalog.files.push(file);
     }
-    (catalog, faults)
+    catalog
 }

@@ -9,6 +9,7 @@ use crate::model::Sha256Digest;
 pub mod facts;
 mod fault;
 mod files;
+mod overlay;
 mod questions;
 mod raw;
 mod suggest;

@@ -5,7 +5,7 @@
 
 use toml::de::{DeTable, DeValue};
 
-use super::{Faults, Text, suggest::did_you_mean};
+use super::{Faults, Text, files::Source, suggest::did_you_mean};
 
 /// A value and the line on which it stands.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,6 +27,8 @@ pub(super) struct UnvalidatedFile {
     pub shown: String,
     /// Path in the archive.
     pub path: String,
+    /// Whether its framework was asked for; one that was not is there for an overlay to build on.
+    pub wanted: bool,
     pub framework: Option<UnvalidatedFramework>,
     pub checks: Vec<UnvalidatedCheck>,
 }
@@ -37,6 +39,10 @@ pub(super) struct UnvalidatedFramework {
     pub id: Option<At<String>>,
     pub title: Option<Text>,
     pub version: Option<At<String>>,
+    /// The framework that this one overlays.
+    pub from: Option<At<String>>,
+    /// The requirements that it takes over from there; all where it names none.
+    pub only: Vec<At<String>>,
     pub requirements: Vec<UnvalidatedRequirement>,
 }
 
@@ -111,7 +117,9 @@ pub(super) enum UnvalidatedAsk {
 }
 
 /// Reads one file's text; faults go to `faults`, and what could be read is returned.
-pub(super) fn read(shown: &str, path: &str, text: &str, faults: &mut Faults) -> UnvalidatedFile {
+pub(super) fn read(source: &Source, text: &str, faults: &mut Faults) -> UnvalidatedFile {
+    let Source { shown, path, wanted, .. } = source;
+    let file = UnvalidatedFile { shown: shown.clone(), path: path.clone(), wanted: *wanted, ..Default::default() };
     let (table, errors) = DeTable::parse_recoverable(text);
     let lines = Lines::new(text);
     for error in &errors {
@@ -119,11 +127,11 @@ pub(super) fn read(shown: &str, path: &str, text: &str, faults: &mut Faults) -> 
         faults.add("invalid-toml", (shown, line), error.message().to_owned());
     }
     if !errors.is_empty() {
-        return UnvalidatedFile { shown: shown.to_owned(), path: path.to_owned(), ..Default::default() };
+        return file;
     }
     let mut reader = Reader { shown, lines, faults };
     let (framework, checks) = reader.file(table.get_ref());
-    UnvalidatedFile { shown: shown.to_owned(), path: path.to_owned(), framework, checks }
+    UnvalidatedFile { framework, checks, ..file }
 }
 
 /// Where each line begins.
@@ -155,7 +163,7 @@ struct Table<'t, 'i> {
 impl Reader<'_> {
     fn file(&mut self, table: &DeTable<'_>) -> (Option<UnvalidatedFramework>, Vec<UnvalidatedCheck>) {
         let top = Table { table, line: 0, name: "the file".to_owned() };
-        self.known(&top, &["id", "title", "version", "requirement", "check", "means"]);
+        self.known(&top, &["id", "title", "version", "from", "only", "requirement", "check", "means"]);
         let (not_applicable, not_assessed) = match self.child(&top, "means") {
             Some(means) => {
                 self.known(&means, &["not-applicable", "not-assessed"]);
@@ -165,13 +173,15 @@ impl Reader<'_> {
         };
         let checks = self.children(&top, "check");
         let checks = checks.iter().map(|t| self.check(t, not_applicable.as_ref(), not_assessed.as_ref())).collect();
-        let is_framework = ["id", "title", "version", "requirement"].iter().any(|key| table.contains_key(*key));
+        let is_framework = ["id", "title", "version", "from", "requirement"].iter().any(|key| table.contains_key(*key));
         let framework = is_framework.then(|| {
             let requirements = self.children(&top, "requirement");
             UnvalidatedFramework {
                 id: self.required(&top, "id"),
                 title: self.text(&top, "title"),
                 version: self.required(&top, "version"),
+                from: self.optional(&top, "from"),
+                only: self.strings(&top, "only"),
                 requirements: requirements.iter().map(|t| self.requirement(t)).collect(),
             }
         });
@@ -213,11 +223,10 @@ impl Reader<'_> {
     }
 
     fn item(&mut self, t: &Table<'_, '_>) -> UnvalidatedItem {
-        self.known(t, &["id", "title", "checks", "manual", "not-automated", "inherited"]);
+        self.known(t, &["id", "title", "checks", "confidence", "source", "manual", "not-automated", "inherited"]);
         let mut modes = Vec::new();
-        if t.table.contains_key("checks") {
-            let mappings = self.children(t, "checks");
-            modes.push(UnvalidatedHow::Checks(mappings.iter().map(|m| self.mapping(m)).collect()));
+        if let Some(value) = t.table.get("checks") {
+            modes.push(UnvalidatedHow::Checks(self.mappings(t, value)));
         }
         if let Some(manual) = self.child(t, "manual") {
             self.known(&manual, &["evidence", "frequency", "by"]);
@@ -230,6 +239,29 @@ impl Reader<'_> {
         modes.extend(self.optional(t, "not-automated").map(UnvalidatedHow::NotAutomated));
         modes.extend(self.optional(t, "inherited").map(UnvalidatedHow::Inherited));
         UnvalidatedItem { line: t.line, id: self.required(t, "id"), title: self.text(t, "title"), modes }
+    }
+
+    /// Check ids, for which the item's own `confidence` and `source` speak, and tables that bring theirs.
+    fn mappings(&mut self, t: &Table<'_, '_>, value: &toml::Spanned<DeValue<'_>>) -> Vec<UnvalidatedMapping> {
+        let DeValue::Array(values) = value.get_ref() else {
+            let line = self.lines.of(value.span().start);
+            self.wrong(line, t, "checks", "a list");
+            return Vec::new();
+        };
+        let plain = values.iter().any(|value| value.get_ref().is_str());
+        let (confidence, source) = match plain {
+            true => (self.required(t, "confidence"), self.required(t, "source")),
+            false => (None, None),
+        };
+        let mapping = |value: &toml::Spanned<DeValue<'_>>| match self.table("checks", value) {
+            Some(mapping) => self.mapping(&mapping),
+            None => UnvalidatedMapping {
+                check: self.string(t, "checks", value),
+                confidence: confidence.clone(),
+                source: source.clone(),
+            },
+        };
+        values.iter().map(mapping).collect()
     }
 
     fn mapping(&mut self, t: &Table<'_, '_>) -> UnvalidatedMapping {

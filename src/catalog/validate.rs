@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{
     AwsPart, Catalog, Check, Confidence, Faults, Framework, How, Item, MappedCheck, Means, Party, Requirement,
     Severity,
+    overlay::{self, Resolved},
     questions::ask,
     raw::{At, UnvalidatedCatalog, UnvalidatedCheck, UnvalidatedFramework, UnvalidatedHow, UnvalidatedItem},
     raw::{UnvalidatedMapping, UnvalidatedRequirement},
@@ -30,10 +31,11 @@ pub(super) fn validate(
 ) -> Result<Catalog, Faults> {
     let defined = defined_checks(raw, &mut faults);
     let mut frameworks: Vec<Framework> = Vec::new();
-    for file in &raw.files {
+    for file in raw.files.iter().filter(|file| file.wanted) {
         let Some(framework) = &file.framework else { continue };
+        let requirements = overlay::resolve(raw, file, framework, &mut faults);
         let mut reader = Validator { file: &file.shown, defined: &defined, faults: &mut faults };
-        let Some(framework) = reader.framework(framework) else { continue };
+        let Some(framework) = reader.framework(framework, &requirements) else { continue };
         if frameworks.iter().any(|other| other.id == framework.id) {
             faults.add("duplicate-framework", (&file.shown, 0), format!("framework {:?} is here twice", framework.id));
         }
@@ -93,12 +95,12 @@ impl Validator<'_> {
         self.faults.add(code, (self.file, line), what);
     }
 
-    fn framework(&mut self, raw: &UnvalidatedFramework) -> Option<Framework> {
+    fn framework(&mut self, raw: &UnvalidatedFramework, resolved: &[Resolved<'_>]) -> Option<Framework> {
         let id = raw.id.as_ref();
         if let Some(id) = id {
             self.id(id, "framework", false);
         }
-        if raw.requirements.is_empty() {
+        if resolved.is_empty() {
             let name = id.map_or("?", |id| id.value.as_str());
             self.fault("framework-without-requirements", 0, format!("framework {name:?} has no requirement"));
         }
@@ -109,7 +111,11 @@ impl Validator<'_> {
                 self.fault("duplicate-requirement", id.line, what);
             }
         }
-        let requirements: Vec<_> = raw.requirements.iter().map(|r| self.requirement(r)).collect();
+        let defined = self.defined;
+        let requirements: Vec<_> = resolved
+            .iter()
+            .map(|r| Validator { file: r.file, defined, faults: &mut *self.faults }.requirement(r.requirement))
+            .collect();
         Some(Framework {
             id: id?.value.clone(),
             title: raw.title.clone()?,

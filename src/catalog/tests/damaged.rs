@@ -74,10 +74,12 @@ const DAMAGED: &[(&str, usize, &str, &str)] = &[
     ("requirement-without-items", 5, ITEM, ""),
     ("retired-control", 21, RULE, "securityhub = \"S3.4\""),
     ("state-subject", 21, RULE, "state = \"remediation-configured\""),
+    ("unknown-base", 4, "version = \"1\"\n", "version = \"1\"\nfrom = \"cis-aws-9.9\""),
     ("unknown-check", 16, "check = \"own/one\"", "check = \"own/on\""),
     ("unknown-config-rule", 21, "READ_PROHIBITED", "READ_PROHIBITD"),
     ("unknown-control", 21, RULE, "securityhub = \"S3.888\""),
     ("unknown-key", 8, "description", "descripton"),
+    ("unknown-requirement", 5, "version = \"1\"\n", "version = \"1\"\nfrom = \"cis-aws-3.0\"\nonly = [\"9.9\"]"),
     ("unknown-state", 21, RULE, "state = \"config-recoder\""),
     ("wrong-type", 3, "\"1\"", "1"),
 ];

@@ -1,6 +1,7 @@
 //! The laws of the catalogue: what is shipped is whole, what is wrong is named, what was sealed rebuilds.
 
 mod damaged;
+mod overlays;
 mod views;
 
 use std::{collections::BTreeSet, path::Path};
@@ -8,7 +9,20 @@ use std::{collections::BTreeSet, path::Path};
 use super::*;
 
 /// Shipped frameworks, with the names that the facts have for them.
-const COMPLETE: &[(&str, &str, &str)] = &[("cis-aws-3.0", "CIS_AWS", "3.0")];
+const COMPLETE: &[(&str, &str, &str)] = &[
+    ("aws-fsbp", "AWS_FSBP", "1.0"),
+    ("cis-aws-1.4", "CIS_AWS", "1.4"),
+    ("cis-aws-3.0", "CIS_AWS", "3.0"),
+    ("cis-aws-5.0", "CIS_AWS", "5.0"),
+    ("fisc-11", "FISC", "11"),
+    ("hipaa", "HIPAA", "2013"),
+    ("iso-27001-2022", "ISO_27001", "2022"),
+    ("nist-800-171-r2", "NIST_800_171", "r2"),
+    ("nist-800-53-r5", "NIST_800_53", "r5"),
+    ("nist-csf-2.0", "NIST_CSF", "2.0"),
+    ("pci-dss-4.0.1", "PCI_DSS", "4.0.1"),
+    ("soc2-2017", "SOC2_TSC", "2017"),
+];
 
 fn owned(ids: &[&str]) -> Vec<String> {
     ids.iter().map(|id| (*id).to_owned()).collect()
@@ -46,6 +60,30 @@ fn shipped_frameworks_hold_every_published_requirement_and_invent_none() {
         assert!(!theirs.is_empty());
         assert_eq!(ours, theirs, "{id}");
     }
+}
+
+#[test]
+fn every_shipped_check_of_security_hub_has_awss_severity_and_its_own_id() {
+    let (catalog, _) = load(&owned(&shipped()), Path::new(".")).unwrap();
+    let mut reader = csv::Reader::from_reader(&include_bytes!("../../../controls/facts/securityhub_controls.csv")[..]);
+    let mut compared = 0;
+    for row in reader.records().map(Result::unwrap) {
+        let Some(check) = catalog.checks.get(&format!("securityhub/{}", &row[0])) else { continue };
+        assert_eq!(check.ask, Ask::SecurityHub { control: row[0].to_owned() });
+        assert_eq!(format!("{:?}", check.severity).to_uppercase(), &row[2], "{}", check.id);
+        compared += 1;
+    }
+    assert!(compared > 400, "{compared}");
+}
+
+#[test]
+fn things_that_no_region_owns_are_global() {
+    let (catalog, _) = load(&owned(&shipped()), Path::new(".")).unwrap();
+    let iam = |check: &&Check| check.resource_types.iter().any(|kind| kind.starts_with("AWS::IAM::"));
+    let found: Vec<_> = catalog.checks.values().filter(iam).collect();
+    assert!(!found.is_empty() && found.iter().all(|check| check.global));
+    assert!(catalog.checks["securityhub/IAM.6"].global && catalog.checks["securityhub/S3.1"].global);
+    assert!(!catalog.checks["securityhub/IAM.28"].global && !catalog.checks["securityhub/EC2.7"].global);
 }
 
 #[test]
