@@ -20,3 +20,4 @@ pub mod report;
 pub mod sign;
 pub mod spool;
 pub mod store;
+pub mod verify;

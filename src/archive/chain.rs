@@ -1,0 +1,627 @@
+//! The chain of seals in a store: one writer, one unbroken sequence, and a way on after a crash at any point.
+//!
+//! Appending a seal writes, in this order:
+//! 1. `archives/NNNNNNNN-<kind>.zip`, for kinds with a bag: complete, with its seal and signatures. From here on the
+//!    evidence cannot be lost: the next writer finds the archive and finishes steps 2 to 4 for it.
+//! 2. `chain/NNNNNNNN/seal.dsse.json`: seal and signature in one object, created exclusively. This is the commit; of two
+//!    writers one loses here (kinds with a bag already at step 1).
+//! 3. `chain/NNNNNNNN/seal.json`, `seal.json.sig`, `seal.tlog-proof`: the same seal for stock tools. Absent after a crash,
+//!    made again by the next writer.
+//! 4. `checkpoint`: the newest checkpoint, a copy for convenience. Replaced, never evidence.
+
+use std::{collections::BTreeMap, fs::File, io::Read};
+
+use jiff::Timestamp;
+
+use super::{
+    ArchiveError, Reader, Staging, bag, merkle,
+    seal::{Key, Kind, Missed, Seal, Statement, Subject, Tool, archive_name},
+    tlog::TlogProof,
+};
+use crate::{
+    model::{Period, Sha256Digest},
+    sign::{BadSignature, Signer, dsse, note::Checkpoint, sshsig},
+    store::{self, Guard, Store, StoreError},
+};
+
+/// Largest seal that is read.
+const MAX_SEAL: u64 = 32 * 1024 * 1024;
+
+/// Why the chain cannot be read or continued.
+#[derive(Debug, thiserror::Error)]
+pub enum ChainError {
+    /// A link is broken; nothing is ever appended to a broken chain.
+    #[error(
+        "the chain in {store} is broken at seal {sequence}: {why}. Nothing was appended; run orgproof verify on the store"
+    )]
+    Broken {
+        /// The store.
+        store: String,
+        /// Sequence number.
+        sequence: u64,
+        /// The fault.
+        why: String,
+    },
+    /// The chain was begun with another key.
+    #[error(
+        "the chain in {store} was sealed with key {sealed}, the configured key is {ours}; use the first, or another store"
+    )]
+    OtherKey {
+        /// The store.
+        store: String,
+        /// Id of the key of the newest seal.
+        sealed: Sha256Digest,
+        /// Id of the configured key.
+        ours: Sha256Digest,
+    },
+    /// The step does not follow from the chain's state.
+    #[error("{0}")]
+    Order(String),
+    /// Writing or reading an archive failed.
+    #[error(transparent)]
+    Archive(#[from] ArchiveError),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<crate::sign::SignError> for ChainError {
+    fn from(e: crate::sign::SignError) -> Self {
+        Self::Archive(e.into())
+    }
+}
+
+/// What the caller knows of a run or an assessment. The rest of the seal is computed from the chain and the files.
+#[derive(Debug, Clone)]
+pub struct Facts {
+    /// Id of the run; absent for assessments.
+    pub run: Option<String>,
+    /// The audit period.
+    pub period: Option<Period>,
+    /// Digest of the configuration.
+    pub configuration: Option<Sha256Digest>,
+    /// Digest of the catalogue.
+    pub catalog: Option<Sha256Digest>,
+    /// Version of the observation and verdict rules.
+    pub semantics: u32,
+    /// When the run or assessment began.
+    pub opened: Timestamp,
+    /// Now: when the seal is made.
+    pub closed: Timestamp,
+    /// When the next run has to have begun.
+    pub next_run_expected_by: Option<Timestamp>,
+    /// Which of clock, endpoint, proxy or trust roots were overridden.
+    pub overridden: Vec<String>,
+    /// Evidence seals read by an assessment, oldest first.
+    pub evidence: Vec<Sha256Digest>,
+    /// Why a run was aborted.
+    pub reason: Option<String>,
+    /// What makes the archive.
+    pub tool: Tool,
+}
+
+impl Facts {
+    /// Starts from what every seal needs; the other fields are public.
+    pub fn new(semantics: u32, opened: Timestamp, closed: Timestamp) -> Self {
+        Self {
+            run: None,
+            period: None,
+            configuration: None,
+            catalog: None,
+            semantics,
+            opened,
+            closed,
+            next_run_expected_by: None,
+            overridden: Vec::new(),
+            evidence: Vec::new(),
+            reason: None,
+            tool: Tool::this(None),
+        }
+    }
+}
+
+/// One seal of the chain.
+#[derive(Debug, Clone)]
+pub struct Link {
+    /// SHA-256 of `seal.json`.
+    pub digest: Sha256Digest,
+    /// Its content.
+    pub statement: Statement,
+    /// Its leaf in the tree of seals.
+    pub leaf: Sha256Digest,
+}
+
+impl Link {
+    /// Returns the predicate.
+    pub fn seal(&self) -> &Seal {
+        &self.statement.predicate
+    }
+
+    /// Reads `seal.json`.
+    ///
+    /// # Errors
+    /// Where it is no seal.
+    pub fn parse(bytes: &[u8]) -> Result<Self, String> {
+        let statement = Statement::parse(bytes)?;
+        Ok(Self { digest: Sha256Digest::of(bytes), statement, leaf: merkle::leaf_hash(bytes) })
+    }
+}
+
+/// A seal that was just appended.
+#[derive(Debug, Clone)]
+pub struct Sealed {
+    /// SHA-256 of `seal.json`.
+    pub digest: Sha256Digest,
+    /// Its content.
+    pub statement: Statement,
+    /// Name of its archive in the store (`archives/…`), for kinds with a bag.
+    pub archive: Option<String>,
+    /// The checkpoint after it, for mailing to the auditor.
+    pub checkpoint: String,
+}
+
+/// The chain, open for appending.
+#[derive(Debug)]
+pub struct Chain {
+    store: Box<dyn Store>,
+    signer: Box<dyn Signer>,
+    log: String,
+    links: Vec<Link>,
+    _guard: Box<dyn Guard>,
+}
+
+/// Returns the folder of a seal in the store: `chain/00000007/`.
+pub fn folder(sequence: u64) -> String {
+    format!("chain/{sequence:08}/")
+}
+
+/// Reads the chain of a store without writing, checking its links but no signature.
+///
+/// # Errors
+/// Where a link is broken, or the store cannot be read.
+pub fn read(store: &dyn Store) -> Result<Vec<Link>, ChainError> {
+    let mut links: Vec<Link> = Vec::new();
+    let names = store.list("chain/")?;
+    let commits = names.iter().filter(|n| n.ends_with("/seal.dsse.json"));
+    for (name, sequence) in commits.zip(0..) {
+        let broken = |why: String| ChainError::Broken { store: store.url(), sequence, why };
+        if *name != format!("{}seal.dsse.json", folder(sequence)) {
+            return Err(broken(format!("it is missing; the store goes on with {name}")));
+        }
+        let (_, payload) = dsse::parse(&store::read_all(store, name, MAX_SEAL)?).map_err(|e| broken(e.to_string()))?;
+        let link = Link::parse(&payload).map_err(broken)?;
+        check_link(&link, links.last()).map_err(broken)?;
+        links.push(link);
+    }
+    Ok(links)
+}
+
+/// Returns why `link` does not follow `previous`.
+pub(crate) fn check_link(link: &Link, previous: Option<&Link>) -> Result<(), String> {
+    let seal = link.seal();
+    let expected = previous.map_or(0, |p| p.seal().sequence + 1);
+    if seal.sequence != expected {
+        return Err(format!("it states sequence number {}, expected {expected}", seal.sequence));
+    }
+    if seal.previous != previous.map(|p| p.digest) {
+        return Err("it does not name the seal before it".to_owned());
+    }
+    if previous.is_some_and(|p| p.seal().log != seal.log) {
+        return Err("it belongs to another log".to_owned());
+    }
+    Ok(())
+}
+
+/// Returns the run that was opened and not ended.
+pub fn open_run(links: &[Link]) -> Option<&Link> {
+    links
+        .iter()
+        .rev()
+        .find(|l| l.seal().kind == Kind::RunOpen || l.seal().kind.ends_run())
+        .filter(|l| l.seal().kind == Kind::RunOpen)
+}
+
+/// Returns the runs that were due and had not begun in time, as known at `now`.
+pub fn missed_runs(links: &[Link], now: Timestamp) -> Vec<Missed> {
+    let mut due: Option<(u64, Timestamp)> = None;
+    let mut missed = Vec::new();
+    for seal in links.iter().map(Link::seal) {
+        if seal.kind == Kind::RunOpen {
+            if let Some((after, expected_by)) = due.take().filter(|(_, by)| seal.opened > *by) {
+                missed.push(Missed { after, expected_by, began: Some(seal.opened) });
+            }
+        } else if let Some(by) = seal.next_run_expected_by {
+            due = Some((seal.sequence, by));
+        }
+    }
+    if let Some((after, expected_by)) = due.filter(|(_, by)| now > *by) {
+        missed.push(Missed { after, expected_by, began: None });
+    }
+    missed
+}
+
+impl Chain {
+    /// Opens the chain for writing: takes the store's lock, checks every link and the newest signature, and finishes what a
+    /// crash left unfinished. `fresh` is 16 random bytes, the id of the log where the store is empty.
+    ///
+    /// # Errors
+    /// Where another writer is at work, the chain is broken or was sealed with another key, or the store refuses.
+    pub fn open(store: Box<dyn Store>, signer: Box<dyn Signer>, fresh: &[u8; 16]) -> Result<Self, ChainError> {
+        let guard = store.lock()?;
+        store.check_writable()?;
+        let links = read(&*store)?;
+        let log = links.first().map_or_else(|| base16ct::lower::encode_string(fresh), |l| l.seal().log.clone());
+        let mut chain = Self { store, signer, log, links, _guard: guard };
+        chain.check_newest()?;
+        chain.adopt()?;
+        chain.complete_newest()?;
+        Ok(chain)
+    }
+
+    /// Returns every seal.
+    pub fn links(&self) -> &[Link] {
+        &self.links
+    }
+
+    /// Returns the store.
+    pub fn store(&self) -> &dyn Store {
+        &*self.store
+    }
+
+    /// Returns the id of the log.
+    pub fn log(&self) -> &str {
+        &self.log
+    }
+
+    /// Returns the public key that seals.
+    pub fn public_key(&self) -> &crate::sign::PublicKey {
+        self.signer.public_key()
+    }
+
+    /// Returns whether a run was opened and not ended: by this writer, or by one that crashed.
+    pub fn run_is_open(&self) -> bool {
+        open_run(&self.links).is_some()
+    }
+
+    /// Seals `run-open`, before the first call. A run that an earlier writer left open is first sealed as `run-abort`.
+    ///
+    /// # Errors
+    /// Where the store or the signer refuses.
+    pub fn open_run(&mut self, facts: &Facts) -> Result<Sealed, ChainError> {
+        if let Some(open) = open_run(&self.links) {
+            let mut left = Facts::new(facts.semantics, open.seal().opened, facts.closed);
+            left.run.clone_from(&open.seal().run);
+            left.period.clone_from(&open.seal().period);
+            left.overridden.clone_from(&facts.overridden);
+            left.tool.clone_from(&facts.tool);
+            left.reason = Some("the run ended without a seal: crashed, killed or its store lost".to_owned());
+            self.abort(&left)?;
+        }
+        let mut subjects = Vec::new();
+        subjects.extend(facts.configuration.map(|d| Subject::new("configuration", d)));
+        subjects.extend(facts.catalog.map(|d| Subject::new("catalog", d)));
+        if subjects.is_empty() {
+            subjects.push(Subject::new("run", Sha256Digest::of(facts.run.as_deref().unwrap_or_default())));
+        }
+        self.append_bare(Kind::RunOpen, subjects, self.seal(Kind::RunOpen, facts))
+    }
+
+    /// Seals `run-plan`: commits to the bytes of `data/plan.ndjson` before collection starts.
+    ///
+    /// # Errors
+    /// Where no run is open, or the store or the signer refuses.
+    pub fn plan(&mut self, plan: Sha256Digest, facts: &Facts) -> Result<Sealed, ChainError> {
+        self.need_open_run()?;
+        let mut seal = self.seal(Kind::RunPlan, facts);
+        seal.plan = Some(plan);
+        self.append_bare(Kind::RunPlan, vec![Subject::new("data/plan.ndjson", plan)], seal)
+    }
+
+    /// Seals `run-close` with the evidence archive made of `staging`. `salt_key` is 32 random bytes.
+    ///
+    /// # Errors
+    /// Where no run is open, a staged file is unfinished or malformed, or the store or the signer refuses.
+    pub fn close_run(&mut self, staging: &Staging, facts: &Facts, salt_key: &[u8; 32]) -> Result<Sealed, ChainError> {
+        self.need_open_run()?;
+        self.append_bag(Kind::RunClose, staging, facts, salt_key)
+    }
+
+    /// Seals `run-abort`, with an archive of what was gathered where there is any.
+    ///
+    /// # Errors
+    /// Where no run is open, or the store or the signer refuses.
+    pub fn abort_run(
+        &mut self,
+        staging: Option<&Staging>,
+        facts: &Facts,
+        salt_key: &[u8; 32],
+    ) -> Result<Sealed, ChainError> {
+        self.need_open_run()?;
+        match staging {
+            Some(staging) => self.append_bag(Kind::RunAbort, staging, facts, salt_key),
+            None => self.abort(facts),
+        }
+    }
+
+    /// Seals an assessment made on request.
+    ///
+    /// # Errors
+    /// Where the staging folder is not whole, or the store or the signer refuses.
+    pub fn assessment(&mut self, staging: &Staging, facts: &Facts, salt_key: &[u8; 32]) -> Result<Sealed, ChainError> {
+        self.append_bag(Kind::Assessment, staging, facts, salt_key)
+    }
+
+    /// Seals the end of a period with its assessment archive, and lists the runs that were missed.
+    ///
+    /// # Errors
+    /// Where a run is open, the staging folder is not whole, or the store or the signer refuses.
+    pub fn period_close(
+        &mut self,
+        staging: &Staging,
+        facts: &Facts,
+        salt_key: &[u8; 32],
+    ) -> Result<Sealed, ChainError> {
+        if self.run_is_open() {
+            return Err(ChainError::Order(
+                "a run is open, or was left open by a crash; end it or start a new one before the period is closed"
+                    .into(),
+            ));
+        }
+        self.append_bag(Kind::PeriodClose, staging, facts, salt_key)
+    }
+
+    fn need_open_run(&self) -> Result<(), ChainError> {
+        if self.run_is_open() { Ok(()) } else { Err(ChainError::Order("no run is open; seal run-open first".into())) }
+    }
+
+    fn abort(&mut self, facts: &Facts) -> Result<Sealed, ChainError> {
+        let open = open_run(&self.links).map(|l| Subject::new("run-open", l.digest));
+        let seal = self.seal(Kind::RunAbort, facts);
+        self.append_bare(Kind::RunAbort, open.into_iter().collect(), seal)
+    }
+
+    fn seal(&self, kind: Kind, facts: &Facts) -> Seal {
+        let key = self.signer.public_key();
+        Seal {
+            log: self.log.clone(),
+            sequence: self.links.len() as u64,
+            kind,
+            previous: self.links.last().map(|l| l.digest),
+            previous_tokens: Vec::new(),
+            run: facts.run.clone(),
+            period: facts.period.clone(),
+            configuration: facts.configuration,
+            catalog: facts.catalog,
+            plan: None,
+            records: None,
+            coverage: None,
+            gaps: None,
+            evidence: facts.evidence.clone(),
+            missed: if kind == Kind::PeriodClose { self.missed_in(facts) } else { Vec::new() },
+            reason: facts.reason.clone(),
+            semantics: facts.semantics,
+            opened: facts.opened,
+            closed: facts.closed,
+            next_run_expected_by: facts.next_run_expected_by,
+            tool: facts.tool.clone(),
+            overridden: facts.overridden.clone(),
+            key: Key {
+                id: key.fingerprint(),
+                algorithm: key.algorithm().as_str().to_owned(),
+                assurance: self.signer.assurance().to_owned(),
+            },
+        }
+    }
+
+    fn missed_in(&self, facts: &Facts) -> Vec<Missed> {
+        let mut missed = missed_runs(&self.links, facts.closed);
+        missed.retain(|m| facts.period.as_ref().is_none_or(|p| p.contains(m.expected_by)));
+        missed
+    }
+
+    fn append_bare(&mut self, kind: Kind, subjects: Vec<Subject>, seal: Seal) -> Result<Sealed, ChainError> {
+        debug_assert_eq!(kind, seal.kind);
+        let statement = Statement::new(subjects, seal);
+        let files = SealFiles::make(statement, &self.links, &*self.signer)?;
+        self.commit(files, None)
+    }
+
+    fn append_bag(
+        &mut self,
+        kind: Kind,
+        staging: &Staging,
+        facts: &Facts,
+        salt_key: &[u8; 32],
+    ) -> Result<Sealed, ChainError> {
+        let contents = bag::survey(staging, kind, salt_key)?;
+        let mut seal = self.seal(kind, facts);
+        seal.plan = contents.plan;
+        seal.records = Some(contents.records);
+        seal.coverage.clone_from(&contents.coverage);
+        seal.gaps = contents.gaps;
+        let tags = bag::tag_files(&contents, &seal)?;
+        let (tagmanifest, subjects) = bag::subjects(&tags);
+        let files = SealFiles::make(Statement::new(subjects, seal), &self.links, &*self.signer)?;
+        let mut root: BTreeMap<&str, Vec<u8>> = tags;
+        root.insert("tagmanifest-sha256.txt", tagmanifest);
+        root.insert("seal.json", files.seal.clone());
+        root.insert("seal.json.sig", files.ssh.clone().into_bytes());
+        root.insert("seal.dsse.json", files.dsse.clone());
+        root.insert("seal.tlog-proof", files.proof.clone().into_bytes());
+        let name = format!("archives/{}", files.statement.archive_name());
+        self.store.put_new(&name, &mut bag::zip_file(&root, staging)?)?;
+        self.commit(files, Some(name))
+    }
+
+    fn commit(&mut self, files: SealFiles, archive: Option<String>) -> Result<Sealed, ChainError> {
+        let link = Link::parse(&files.seal).map_err(ChainError::Order)?;
+        let at = folder(link.seal().sequence);
+        self.store.put_new(&format!("{at}seal.dsse.json"), &mut files.dsse.as_slice())?;
+        self.links.push(link.clone());
+        self.sidecars(&at, &files)?;
+        Ok(Sealed { digest: link.digest, statement: link.statement, archive, checkpoint: files.checkpoint })
+    }
+
+    fn sidecars(&self, at: &str, files: &SealFiles) -> Result<(), ChainError> {
+        let sidecars: [(&str, &[u8]); 3] = [
+            ("seal.json", &files.seal),
+            ("seal.json.sig", files.ssh.as_bytes()),
+            ("seal.tlog-proof", files.proof.as_bytes()),
+        ];
+        for (name, mut bytes) in sidecars {
+            match self.store.put_new(&format!("{at}{name}"), &mut bytes) {
+                Ok(()) | Err(StoreError::AlreadyExists { .. }) => {}
+                Err(e) => return Err(e.into()),
+            }
+        }
+        Ok(self.store.replace("checkpoint", files.checkpoint.as_bytes())?)
+    }
+
+    fn check_newest(&self) -> Result<(), ChainError> {
+        let Some(newest) = self.links.last() else { return Ok(()) };
+        let (ours, sequence) = (self.signer.public_key(), newest.seal().sequence);
+        let sealed = newest.seal().key.id;
+        if sealed != ours.fingerprint() {
+            return Err(ChainError::OtherKey { store: self.store.url(), sealed, ours: ours.fingerprint() });
+        }
+        let bytes = store::read_all(&*self.store, &format!("{}seal.dsse.json", folder(sequence)), MAX_SEAL)?;
+        dsse::verify(&bytes, ours).map(drop).map_err(|e| ChainError::Broken {
+            store: self.store.url(),
+            sequence,
+            why: e.to_string(),
+        })
+    }
+
+    /// Takes up an archive that was written and not committed: the crash lies between steps 1 and 2.
+    fn adopt(&mut self) -> Result<(), ChainError> {
+        let next = format!("archives/{:08}-", self.links.len());
+        for name in self.store.list("archives/")?.iter().filter(|n| n.starts_with(&next)) {
+            let archive = open_archive(&*self.store, name)?;
+            let refuse = |why: String| {
+                ChainError::Order(format!(
+                    "{name} lies in the store and is not part of the chain ({why}); move it away, and keep it for inquiry"
+                ))
+            };
+            let link = Link::parse(archive.seal_bytes()).map_err(refuse)?;
+            check_link(&link, self.links.last()).map_err(refuse)?;
+            let files = SealFiles::of(&archive, self.signer.public_key()).map_err(|e| refuse(e.to_string()))?;
+            if link.statement.archive_name() != name.trim_start_matches("archives/") {
+                return Err(refuse("its name is another than its seal says".to_owned()));
+            }
+            if self.links.is_empty() {
+                self.log.clone_from(&link.seal().log);
+            }
+            self.commit(files, Some(name.clone()))?;
+        }
+        Ok(())
+    }
+
+    /// Writes what step 3 may have left out.
+    fn complete_newest(&self) -> Result<(), ChainError> {
+        let Some(newest) = self.links.last() else { return Ok(()) };
+        let at = folder(newest.seal().sequence);
+        let proof = format!("{at}seal.tlog-proof");
+        if self.store.exists(&proof)? && self.store.exists("checkpoint")? {
+            let text = store::read_all(&*self.store, &proof, MAX_SEAL)?;
+            let checkpoint = store::read_all(&*self.store, "checkpoint", MAX_SEAL)?;
+            if text.ends_with(&checkpoint) {
+                return Ok(());
+            }
+        }
+        let dsse = store::read_all(&*self.store, &format!("{at}seal.dsse.json"), MAX_SEAL)?;
+        let before = &self.links[..self.links.len() - 1];
+        let mut files = SealFiles::make(newest.statement.clone(), before, &*self.signer)?;
+        files.dsse = dsse;
+        let (_, payload) = dsse::parse(&files.dsse).map_err(|e| ChainError::Order(e.to_string()))?;
+        if payload != files.seal {
+            // A seal of a later release with fields that we do not know: sign its own bytes.
+            files.ssh = sshsig::sign(&*self.signer, sshsig::SEAL_NAMESPACE, &payload)?;
+            let leaves: Vec<_> = self.links.iter().map(|l| l.leaf).collect();
+            (files.proof, files.checkpoint) = prove(&newest.statement, &leaves, &*self.signer)?;
+            files.seal = payload;
+        }
+        self.sidecars(&at, &files)
+    }
+}
+
+/// Opens an archive of a store: in place where the store is local, otherwise from a temporary copy.
+///
+/// # Errors
+/// Where it cannot be read or is no archive.
+pub fn open_archive(store: &dyn Store, name: &str) -> Result<Reader, ArchiveError> {
+    if let Some(path) = store.local_path(name) {
+        return Reader::open(&path);
+    }
+    let io = |source| ArchiveError::Io { action: "copy", path: name.to_owned(), source };
+    let mut file: File = tempfile::tempfile().map_err(io)?;
+    std::io::copy(&mut store.read(name)?, &mut file).map_err(io)?;
+    Reader::from_file(file, name.trim_start_matches("archives/"))
+}
+
+/// A seal in all its forms.
+struct SealFiles {
+    statement: Statement,
+    seal: Vec<u8>,
+    dsse: Vec<u8>,
+    ssh: String,
+    proof: String,
+    checkpoint: String,
+}
+
+fn prove(
+    statement: &Statement,
+    leaves: &[Sha256Digest],
+    signer: &dyn Signer,
+) -> Result<(String, String), ArchiveError> {
+    let checkpoint = Checkpoint {
+        origin: format!("orgproof/{}", statement.predicate.log),
+        size: leaves.len() as u64,
+        root: merkle::root(leaves),
+    }
+    .sign(signer)?;
+    let path = merkle::inclusion_path(leaves, leaves.len() - 1).unwrap_or_default();
+    let proof = TlogProof { index: statement.predicate.sequence, path, checkpoint: checkpoint.clone() };
+    Ok((proof.render(), checkpoint))
+}
+
+impl SealFiles {
+    fn make(statement: Statement, before: &[Link], signer: &dyn Signer) -> Result<Self, ArchiveError> {
+        let seal = statement.to_bytes().map_err(|e| ArchiveError::malformed("seal.json", None, e))?;
+        let mut leaves: Vec<_> = before.iter().map(|l| l.leaf).collect();
+        leaves.push(merkle::leaf_hash(&seal));
+        let (proof, checkpoint) = prove(&statement, &leaves, signer)?;
+        let dsse = dsse::seal(signer, &seal)?;
+        let ssh = sshsig::sign(signer, sshsig::SEAL_NAMESPACE, &seal)?;
+        Ok(Self { statement, seal, dsse, ssh, proof, checkpoint })
+    }
+
+    fn of(archive: &Reader, key: &crate::sign::PublicKey) -> Result<Self, ArchiveError> {
+        let bad = |name: &'static str| move |e: BadSignature| ArchiveError::malformed(name, None, e);
+        let text = |name: &'static str| {
+            let mut text = String::new();
+            let io = |source| ArchiveError::Io { action: "read", path: name.to_owned(), source };
+            archive.file(name)?.take(MAX_SEAL).read_to_string(&mut text).map_err(io)?;
+            Ok::<_, ArchiveError>(text)
+        };
+        let dsse = archive.bytes("seal.dsse.json")?;
+        if dsse::verify(&dsse, key).map_err(bad("seal.dsse.json"))? != archive.seal_bytes() {
+            return Err(ArchiveError::malformed("seal.dsse.json", None, "covers another seal"));
+        }
+        let proof = text("seal.tlog-proof")?;
+        let parsed = TlogProof::parse(&proof).map_err(bad("seal.tlog-proof"))?;
+        parsed.verify(archive.seal_bytes(), key).map_err(bad("seal.tlog-proof"))?;
+        Ok(Self {
+            statement: archive.seal().clone(),
+            seal: archive.seal_bytes().to_vec(),
+            dsse,
+            ssh: text("seal.json.sig")?,
+            proof,
+            checkpoint: parsed.checkpoint,
+        })
+    }
+}
+
+/// Returns the name of a seal's archive in a store, for kinds with a bag.
+pub fn archive_of(link: &Link) -> Option<String> {
+    link.statement.has_bag().then(|| format!("archives/{}", archive_name(link.seal().sequence, link.seal().kind)))
+}

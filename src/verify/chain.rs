@@ -1,0 +1,331 @@
+//! The chain: links, places, archives, missed runs; and the checkpoint that was kept outside.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use base64ct::{Base64, Encoding};
+
+use super::{
+    Class, Options, Problem, Report,
+    archive::{SignedSeal, unopened, verify_seal},
+    report::ChainSummary,
+};
+use crate::{
+    archive::{
+        Reader, TlogProof,
+        chain::{Link, archive_of, check_link, folder, missed_runs, open_archive, open_run},
+        merkle,
+    },
+    model::Sha256Digest,
+    sign::{PublicKey, dsse, note::Checkpoint},
+    store::{DirectoryStore, Store, read_all},
+};
+
+const MAX_SEAL: u64 = 32 * 1024 * 1024;
+
+/// Verifies the chain of a store, and adds the store's archives to those to be verified.
+pub(super) fn verify_store(store: &DirectoryStore, options: &Options, archives: &mut Vec<Reader>, report: &mut Report) {
+    let input = store.url();
+    let names = match store.list("") {
+        Ok(names) => names,
+        Err(e) => return report.problem(Problem::new("input-unreadable", &input, e.to_string()).class(Class::Usage)),
+    };
+    let (links, keys) = read_links(store, &names, options, report);
+    let mut expected: BTreeMap<String, Sha256Digest> = BTreeMap::new();
+    for link in &links {
+        expected.extend(archive_of(link).map(|name| (name, link.digest)));
+    }
+    for name in names.iter().filter(|n| n.starts_with("archives/") && !expected.contains_key(*n)) {
+        let message = format!("{name} lies in the store but no seal of the chain has it");
+        report.problem(Problem::new("archive-not-in-chain", &input, message).file(name));
+    }
+    for (name, digest) in &expected {
+        match open_archive(store, name) {
+            Ok(reader) => {
+                if reader.seal_digest() != *digest {
+                    report.problem(
+                        Problem::new(
+                            "archive-of-another-seal",
+                            &input,
+                            format!("{name} was replaced: it has another seal"),
+                        )
+                        .file(name)
+                        .values(digest, reader.seal_digest()),
+                    );
+                }
+                archives.push(reader);
+            }
+            Err(_) if !names.contains(name) => {
+                let message = format!("{name} is missing: the chain holds its seal");
+                report.problem(Problem::new("archive-missing", &input, message).file(name));
+            }
+            Err(e) => report.problem(unopened(name, &e)),
+        }
+    }
+    verify_evidence(&input, &links, report);
+    verify_runs(&input, &links, options, report);
+    verify_own_checkpoint(store, &links, &keys, report);
+    if let Some(note) = &options.checkpoint {
+        verify_outside(&input, note, &links, &keys, options, report);
+    }
+    summarise(&input, &links, report);
+}
+
+fn summarise(input: &str, links: &[Link], report: &mut Report) {
+    let mut kinds = BTreeMap::new();
+    for link in links {
+        *kinds.entry(link.seal().kind.as_str().to_owned()).or_default() += 1;
+    }
+    report.chains.push(ChainSummary {
+        input: input.to_owned(),
+        log: links.first().map(|l| l.seal().log.clone()).unwrap_or_default(),
+        seals: links.len() as u64,
+        root: Base64::encode_string(&root_at(links, links.len()).0),
+        kinds,
+    });
+}
+
+fn root_at(links: &[Link], size: usize) -> Sha256Digest {
+    let leaves: Vec<_> = links.iter().take(size).map(|l| l.leaf).collect();
+    merkle::root(&leaves)
+}
+
+/// Reads every seal, checks its signatures, its sidecars and its link to the one before.
+fn read_links(
+    store: &DirectoryStore,
+    names: &[String],
+    options: &Options,
+    report: &mut Report,
+) -> (Vec<Link>, Vec<PublicKey>) {
+    let input = store.url();
+    let (mut links, mut keys): (Vec<Link>, Vec<PublicKey>) = (Vec::new(), Vec::new());
+    let folders: BTreeSet<&str> =
+        names.iter().filter_map(|n| n.strip_prefix("chain/")).filter_map(|n| n.split('/').next()).collect();
+    for name in folders {
+        let Some(sequence) = name.parse::<u64>().ok().filter(|n| folder(*n) == format!("chain/{name}/")) else {
+            let file = format!("chain/{name}");
+            report
+                .problem(Problem::new("chain-stray-file", &input, format!("{file} is no part of a chain")).file(&file));
+            continue;
+        };
+        let at = folder(sequence);
+        let Some((link, key)) = read_link(store, &at, options, report) else { continue };
+        if let Err(why) = check_link(&link, links.last()) {
+            let message = format!("broken link at sequence {sequence}: {why}");
+            report.problem(Problem::new("chain-broken", &input, message).file(&format!("{at}seal.json")));
+        }
+        if let Some(key) = key
+            && !keys.contains(&key)
+        {
+            keys.push(key);
+        }
+        links.push(link);
+    }
+    (links, keys)
+}
+
+fn read_link(
+    store: &DirectoryStore,
+    at: &str,
+    options: &Options,
+    report: &mut Report,
+) -> Option<(Link, Option<PublicKey>)> {
+    let input = store.url();
+    let object = |name: &str| read_all(store, &format!("{at}{name}"), MAX_SEAL).ok();
+    let name = format!("{at}seal.dsse.json");
+    let (envelope, ssh, seal) = (object("seal.dsse.json"), object("seal.json.sig"), object("seal.json"));
+    let payload = envelope.as_deref().map(dsse::parse);
+    let payload = match payload {
+        Some(Ok((_, payload))) => payload,
+        Some(Err(e)) => {
+            report.problem(Problem::new("seal-malformed", &input, format!("{name}: {e}")).file(&name));
+            return None;
+        }
+        None => {
+            report.problem(Problem::new("file-missing", &input, format!("{name} is missing")).file(&name));
+            return None;
+        }
+    };
+    let link = match Link::parse(&payload) {
+        Ok(link) => link,
+        Err(e) => {
+            report.problem(Problem::new("seal-malformed", &input, format!("{name}: {e}")).file(&name));
+            return None;
+        }
+    };
+    if let Some(seal) = &seal
+        && *seal != payload
+    {
+        let file = format!("{at}seal.json");
+        report.problem(Problem::new("seal-mismatch", &input, format!("{file} is not the seal in {name}")).file(&file));
+    }
+    let label = format!("{input} seal {}", link.seal().sequence);
+    let signed = SignedSeal { input: &label, seal: &payload, ssh: ssh.as_deref(), dsse: envelope.as_deref() };
+    let key = verify_seal(&signed, options, report);
+    if let (Some(key), Some(proof)) = (&key, object("seal.tlog-proof")) {
+        let verified = TlogProof::parse(&String::from_utf8_lossy(&proof))
+            .and_then(|p| p.verify(&payload, key).map(|c| (p.index, c.origin)));
+        let right = (link.seal().sequence, format!("orgproof/{}", link.seal().log));
+        if verified.as_ref() != Ok(&right) {
+            let file = format!("{at}seal.tlog-proof");
+            let message = format!("{file} does not prove this seal's place");
+            report.problem(Problem::new("inclusion-proof", &label, message).file(&file));
+        }
+    }
+    Some((link, key))
+}
+
+/// Checks that assessments read evidence of this very chain.
+fn verify_evidence(input: &str, links: &[Link], report: &mut Report) {
+    let mut known = BTreeSet::new();
+    for link in links {
+        for digest in link.seal().evidence.iter().filter(|d| !known.contains(*d)) {
+            let message = format!(
+                "seal {} read evidence with seal {digest}, which is not in the chain before it",
+                link.seal().sequence
+            );
+            report.problem(Problem::new("evidence-not-in-chain", input, message));
+        }
+        known.insert(link.digest);
+    }
+}
+
+fn verify_runs(input: &str, links: &[Link], options: &Options, report: &mut Report) {
+    for missed in missed_runs(links, options.now) {
+        let began = missed.began.map_or_else(|| "none has begun".to_owned(), |t| format!("the next began {t}"));
+        let message = format!("a run was due by {} (seal {}); {began}", missed.expected_by, missed.after);
+        let code = if missed.began.is_some() { "run-missed" } else { "run-overdue" };
+        report.problem(Problem::new(code, input, message).class(Class::Incomplete));
+    }
+    if let Some(open) = open_run(links) {
+        let message = format!("the run opened by seal {} was not ended: it runs, or it crashed", open.seal().sequence);
+        report.problem(Problem::new("run-not-ended", input, message).class(Class::Incomplete));
+    }
+    let aborted = links.iter().filter(|l| l.seal().kind == crate::archive::Kind::RunAbort).count();
+    if aborted > 0 {
+        report.notice(format!("{input}: {aborted} of its runs were aborted"));
+    }
+}
+
+/// The store's own copy of the newest checkpoint may never be ahead of the chain, nor of another one.
+fn verify_own_checkpoint(store: &DirectoryStore, links: &[Link], keys: &[PublicKey], report: &mut Report) {
+    let input = store.url();
+    let Ok(bytes) = read_all(store, "checkpoint", MAX_SEAL) else {
+        report.notice(format!("{input}: the copy of the newest checkpoint is missing; the next run makes it again"));
+        return;
+    };
+    let note = String::from_utf8_lossy(&bytes);
+    let Some(checkpoint) = keys.iter().find_map(|key| Checkpoint::verify(&note, key).ok()) else {
+        let message = "the store's checkpoint is not signed by a key of this chain";
+        return report.problem(Problem::new("checkpoint-invalid", &input, message).file("checkpoint"));
+    };
+    against(&input, "the store's checkpoint", &checkpoint, links, report);
+}
+
+fn against(input: &str, what: &str, checkpoint: &Checkpoint, links: &[Link], report: &mut Report) {
+    let size = usize::try_from(checkpoint.size).unwrap_or(usize::MAX);
+    if size > links.len() {
+        let message = format!("the end was cut off: {what} counts {size} seals");
+        report.problem(Problem::new("chain-truncated", input, message).file("checkpoint").values(size, links.len()));
+    } else if root_at(links, size) != checkpoint.root {
+        let message = format!("history was rewritten: the first {size} seals are not those of {what}");
+        report.problem(
+            Problem::new("chain-forked", input, message)
+                .file("checkpoint")
+                .values(checkpoint.root, root_at(links, size)),
+        );
+    }
+}
+
+fn verify_outside(input: &str, note: &str, links: &[Link], keys: &[PublicKey], options: &Options, report: &mut Report) {
+    let signed = keys.iter().find_map(|key| Checkpoint::verify(note, key).ok().map(|c| (c, key)));
+    let Some((checkpoint, key)) = signed else {
+        let message = "the checkpoint given with --checkpoint is not signed by a key of this chain";
+        return report.problem(Problem::new("checkpoint-invalid", input, message));
+    };
+    if !options.trust.is_empty() && !options.trust.contains(key) {
+        let message = "the checkpoint given with --checkpoint is not signed by a trusted key";
+        report.problem(Problem::new("checkpoint-invalid", input, message));
+    }
+    let origin = links.first().map(|l| format!("orgproof/{}", l.seal().log)).unwrap_or_default();
+    if checkpoint.origin != origin {
+        let message = "the checkpoint given with --checkpoint is of another log";
+        report.problem(Problem::new("chain-forked", input, message).values(checkpoint.origin, origin));
+        return;
+    }
+    against(input, "the checkpoint kept outside", &checkpoint, links, report);
+}
+
+/// Compares archives that were given without their store: the same place twice, or a link between neighbours.
+pub(super) fn compare(archives: &[Reader], options: &Options, stores: &[DirectoryStore], report: &mut Report) {
+    let mut logs: BTreeMap<&str, Vec<&Reader>> = BTreeMap::new();
+    for reader in archives {
+        logs.entry(reader.seal().predicate.log.as_str()).or_default().push(reader);
+    }
+    if logs.len() > 1 {
+        report.notice(format!("the archives belong to {} different chains", logs.len()));
+    }
+    for readers in logs.values() {
+        for pair in readers.windows(2) {
+            let [a, b] = pair else { continue };
+            let (before, after) = (&a.seal().predicate, &b.seal().predicate);
+            if before.sequence == after.sequence && a.seal_digest() != b.seal_digest() {
+                let message = format!("two different seals claim place {} of one chain", after.sequence);
+                report
+                    .problem(Problem::new("chain-forked", b.label(), message).values(a.seal_digest(), b.seal_digest()));
+            }
+            if before.sequence + 1 == after.sequence && after.previous != Some(a.seal_digest()) {
+                let message = format!("broken link at sequence {}: it does not follow {}", after.sequence, a.label());
+                report.problem(Problem::new("chain-broken", b.label(), message).file("seal.json"));
+            }
+        }
+    }
+    if !stores.is_empty() {
+        return;
+    }
+    if let Some(note) = &options.checkpoint {
+        for reader in archives {
+            compare_outside(reader, note, options, report);
+        }
+    }
+    if !archives.is_empty() {
+        report.notice(
+            "archives alone show their own place in the chain, not that no run between them was left out: verify the store, \
+             or ask for the seals between",
+        );
+    }
+}
+
+fn compare_outside(reader: &Reader, note: &str, options: &Options, report: &mut Report) {
+    let input = reader.label();
+    let Ok((outside, _)) = Checkpoint::parse(note) else {
+        let message = "the checkpoint given with --checkpoint is malformed";
+        return report.problem(Problem::new("checkpoint-invalid", input, message));
+    };
+    let inside = reader
+        .bytes("seal.tlog-proof")
+        .ok()
+        .and_then(|b| TlogProof::parse(&String::from_utf8_lossy(&b)).ok())
+        .and_then(|proof| Checkpoint::parse(&proof.checkpoint).ok().map(|(c, _)| c));
+    let key = crate::sign::sshsig::SshSignature::parse(&String::from_utf8_lossy(
+        &reader.bytes("seal.json.sig").unwrap_or_default(),
+    ))
+    .ok()
+    .map(|s| s.key)
+    .filter(|key| options.trust.is_empty() || options.trust.contains(key));
+    let (Some(inside), Some(key)) = (inside, key) else { return };
+    if Checkpoint::verify(note, &key).is_err() {
+        let message = "the checkpoint given with --checkpoint is not signed by this archive's key";
+        return report.problem(Problem::new("checkpoint-invalid", input, message));
+    }
+    if inside.origin != outside.origin || (inside.size == outside.size && inside.root != outside.root) {
+        let message = "the checkpoint given with --checkpoint is of another history";
+        return report.problem(Problem::new("chain-forked", input, message).values(outside.root, inside.root));
+    }
+    if inside.size != outside.size {
+        report.unchecked(
+            "checkpoint-not-comparable",
+            input,
+            "the checkpoint given with --checkpoint is of another size than the archive's; verify the store to compare them",
+        );
+    }
+}
