@@ -13,6 +13,7 @@ mod html;
 mod json;
 mod map;
 mod markdown;
+mod oscal;
 #[cfg(test)]
 mod sample;
 mod tables;
@@ -133,6 +134,7 @@ pub static REPORTS: &[Report] = &[
     Report { format: "xlsx", about: "a workbook for auditors", render: xlsx::render },
     Report { format: "csv", about: "tables for spreadsheets and scripts", render: csv::render },
     Report { format: "json", about: "everything, for machines", render: json::render },
+    Report { format: "oscal", about: "OSCAL 1.1 assessment results", render: oscal::render },
     Report { format: "markdown", about: "a summary for a pull request or a chat", render: markdown::render },
 ];
 
