@@ -41,12 +41,12 @@ pub(crate) fn service_control(world: &World, ask: Ask<'_>) -> Option<Refusal> {
         return None;
     }
     let chain = world.policy_chain(account, "SERVICE_CONTROL_POLICY");
-    let statements: Vec<Vec<Value>> =
-        chain.iter().map(|node| node.iter().flat_map(|p| statements(&p.document)).collect()).collect();
+    let statements: Vec<Vec<&Value>> =
+        chain.iter().map(|node| node.iter().flat_map(|p| world.statements(p)).collect()).collect();
     if statements.iter().flatten().any(|s| s["Effect"] == "Deny" && applies(s, ask)) {
         return Some(Refusal::ServiceControlExplicit);
     }
-    let allowed = |node: &Vec<Value>| node.iter().any(|s| s["Effect"] == "Allow" && applies(s, ask));
+    let allowed = |node: &Vec<&Value>| node.iter().any(|s| s["Effect"] == "Allow" && applies(s, ask));
     if statements.iter().all(allowed) { None } else { Some(Refusal::ServiceControlImplicit) }
 }
 
@@ -56,21 +56,12 @@ pub(crate) fn resource_control(world: &World, owner: &Account, ask: Ask<'_>) -> 
         return None;
     }
     let chain = world.policy_chain(owner, "RESOURCE_CONTROL_POLICY");
-    let mut statements = chain.iter().flatten().flat_map(|p| statements(&p.document));
-    statements.any(|s| s["Effect"] == "Deny" && applies(&s, ask)).then_some(Refusal::ResourceControl)
+    let mut statements = chain.iter().flatten().flat_map(|p| world.statements(p));
+    statements.any(|s| s["Effect"] == "Deny" && applies(s, ask)).then_some(Refusal::ResourceControl)
 }
 
 fn enabled(world: &World, kind: &str) -> bool {
     world.org.policy_types.iter().any(|t| t == kind)
-}
-
-fn statements(document: &str) -> Vec<Value> {
-    let document: Value = serde_json::from_str(document).unwrap_or_default();
-    match &document["Statement"] {
-        Value::Array(list) => list.clone(),
-        Value::Object(_) => vec![document["Statement"].clone()],
-        _ => Vec::new(),
-    }
 }
 
 fn texts(value: &Value) -> Vec<&str> {

@@ -168,6 +168,21 @@ impl<'a> Call<'a> {
         Ok((out, None))
     }
 
+    /// Answers one page of a long list: only the items of that page are written out.
+    ///
+    /// # Errors
+    /// As [`Call::page`].
+    pub fn list_of<T>(
+        &self,
+        name: &str,
+        items: Vec<T>,
+        size: usize,
+        write: impl Fn(T) -> Value,
+    ) -> Result<Value, AwsError> {
+        let (items, token) = self.page(items, size)?;
+        Ok(listed(name, items.into_iter().map(write).collect(), token))
+    }
+
     /// Answers `{name: items, NextToken}` for one page of `items`.
     ///
     /// # Errors

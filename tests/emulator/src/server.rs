@@ -252,7 +252,13 @@ impl Payload {
         let length = first.len() as u64;
         let half = if matches!(manner, Manner::Whole) { first.len() } else { first.len() / 2 };
         let second = first.split_off(half);
-        let pause = if let Manner::Slow(pause) = manner { Some(Box::pin(sleep(pause))) } else { None };
+        let pause = match manner {
+            Manner::Whole => None,
+            Manner::Slow(pause) => Some(pause),
+            // The first half must have left before the cut, or the client sees no answer at all.
+            Manner::Cut => Some(Duration::from_millis(20)),
+        };
+        let pause = pause.map(|p| Box::pin(sleep(p)));
         let some = |b: Bytes| if b.is_empty() { None } else { Some(b) };
         Self { length, first: some(first), second: some(second), pause, manner }
     }
@@ -266,14 +272,14 @@ impl Body for Payload {
         if let Some(first) = self.first.take() {
             return Poll::Ready(Some(Ok(Frame::data(first))));
         }
-        if self.second.is_some() && matches!(self.manner, Manner::Cut) {
-            return Poll::Ready(Some(Err(CutOff)));
-        }
         if let Some(pause) = self.pause.as_mut() {
             if pause.as_mut().poll(cx).is_pending() {
                 return Poll::Pending;
             }
             self.pause = None;
+        }
+        if self.second.is_some() && matches!(self.manner, Manner::Cut) {
+            return Poll::Ready(Some(Err(CutOff)));
         }
         Poll::Ready(self.second.take().map(|b| Ok(Frame::data(b))))
     }

@@ -1,12 +1,13 @@
 //! The organisation as it stands at one moment of the scenario clock, with the indexes that answers need.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::OnceLock};
 
 use jiff::Timestamp;
+use serde_json::Value;
 
 use crate::{
     hash,
-    organization::{Account, Organization, Policy},
+    organization::{Account, Organization, Policy, Unit},
 };
 
 /// Regions that every account has.
@@ -52,6 +53,11 @@ pub(crate) struct World {
     /// When the organisation was founded: the earliest time in any answer.
     pub founded: Timestamp,
     accounts: HashMap<String, usize>,
+    root: String,
+    /// Unit ids in the order of the declaration.
+    unit_ids: Vec<String>,
+    statements: HashMap<String, Vec<Value>>,
+    sources: OnceLock<Vec<(String, String, String)>>,
 }
 
 /// How one account-Region stands.
@@ -92,7 +98,32 @@ impl World {
         }
         let accounts = org.accounts.iter().enumerate().map(|(i, a)| (a.id.clone(), i)).collect();
         let founded = Timestamp::from_second(1_700_000_000).unwrap_or(Timestamp::UNIX_EPOCH);
-        Self { org, founded, accounts }
+        let root = format!("r-{}", hash::hex(&["root", &org.id], 4));
+        let unit_id = |u: &Unit| format!("ou-{}-{}", &root[2..], hash::hex(&["unit", &org.id, &u.name], 8));
+        let unit_ids = org.units.iter().map(unit_id).collect();
+        let statements = org.policies.iter().map(|p| (p.id.clone(), statements(&p.document))).collect();
+        Self { founded, accounts, root, unit_ids, statements, sources: OnceLock::new(), org }
+    }
+
+    /// Returns a policy's statements.
+    pub fn statements(&self, policy: &Policy) -> &[Value] {
+        self.statements.get(&policy.id).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// Returns every account and Region that the aggregator knows, with the state of the source.
+    pub fn sources(&self) -> &[(String, String, String)] {
+        self.sources.get_or_init(|| {
+            let mut sources = Vec::new();
+            for account in self.active_accounts() {
+                for region in self.regions_of(&account.id) {
+                    let source = self.target(&account.id, region).source;
+                    if source != "absent" {
+                        sources.push((account.id.clone(), region.to_owned(), source));
+                    }
+                }
+            }
+            sources
+        })
     }
 
     /// Returns the time of the next change after `now`.
@@ -164,18 +195,19 @@ impl World {
     }
 
     /// Returns the root's id.
-    pub fn root_id(&self) -> String {
-        format!("r-{}", hash::hex(&["root", &self.org.id], 4))
+    pub fn root_id(&self) -> &str {
+        &self.root
     }
 
-    /// Returns a unit's id by its name.
-    pub fn unit_id(&self, name: &str) -> String {
-        format!("ou-{}-{}", &self.root_id()[2..], hash::hex(&["unit", &self.org.id, name], 8))
+    /// Returns a unit's id by its name; empty where there is no such unit.
+    pub fn unit_id(&self, name: &str) -> &str {
+        let at = self.org.units.iter().position(|u| u.name == name);
+        at.and_then(|n| self.unit_ids.get(n)).map_or("", String::as_str)
     }
 
     /// Returns the parent id of a unit or account.
-    pub fn parent_id(&self, parent: Option<&str>) -> String {
-        parent.map_or_else(|| self.root_id(), |name| self.unit_id(name))
+    pub fn parent_id(&self, parent: Option<&str>) -> &str {
+        parent.map_or(&self.root, |name| self.unit_id(name))
     }
 
     /// Finds a root, unit or account by id.
@@ -186,7 +218,7 @@ impl World {
         if let Some(account) = self.account(id) {
             return Some(Node { id: id.to_owned(), kind: "ACCOUNT", name: account.name.clone() });
         }
-        let unit = self.org.units.iter().find(|u| self.unit_id(&u.name) == id)?;
+        let unit = self.org.units.get(self.unit_ids.iter().position(|u| u == id)?)?;
         Some(Node { id: id.to_owned(), kind: "ORGANIZATIONAL_UNIT", name: unit.name.clone() })
     }
 
@@ -195,14 +227,14 @@ impl World {
         let mut nodes = Vec::new();
         for target in &policy.targets {
             match target.as_str() {
-                "root" => nodes.extend(self.node(&self.root_id())),
+                "root" => nodes.extend(self.node(self.root_id())),
                 "*" => {
-                    nodes.extend(self.node(&self.root_id()));
-                    nodes.extend(self.org.units.iter().filter_map(|u| self.node(&self.unit_id(&u.name))));
+                    nodes.extend(self.node(self.root_id()));
+                    nodes.extend(self.org.units.iter().filter_map(|u| self.node(self.unit_id(&u.name))));
                     nodes.extend(self.org.accounts.iter().filter_map(|a| self.node(&a.id)));
                 }
                 id if self.account(id).is_some() => nodes.extend(self.node(id)),
-                name => nodes.extend(self.node(&self.unit_id(name))),
+                name => nodes.extend(self.node(self.unit_id(name))),
             }
         }
         nodes
@@ -227,7 +259,7 @@ impl World {
     pub fn entity_path(&self, unit: Option<&str>, leaf: &str) -> String {
         let mut path = format!("{}/{}/", self.org.id, self.root_id());
         for name in self.unit_path(unit) {
-            path.push_str(&self.unit_id(&name));
+            path.push_str(self.unit_id(&name));
             path.push('/');
         }
         path.push_str(leaf);
@@ -248,5 +280,14 @@ impl World {
     /// Returns the ARN partition.
     pub fn partition(&self) -> &str {
         &self.org.partition
+    }
+}
+
+fn statements(document: &str) -> Vec<Value> {
+    let document: Value = serde_json::from_str(document).unwrap_or_default();
+    match &document["Statement"] {
+        Value::Array(list) => list.clone(),
+        Value::Object(_) => vec![document["Statement"].clone()],
+        _ => Vec::new(),
     }
 }

@@ -103,7 +103,7 @@ fn list_units(call: &Call<'_>) -> Answer {
             "Id": id,
             "Arn": arn(call, &format!("ou/{}/{id}", world.org.id)),
             "Name": u.name,
-            "Path": world.entity_path(u.parent.as_deref(), &id),
+            "Path": world.entity_path(u.parent.as_deref(), id),
         })
     });
     call.list("OrganizationalUnits", units.collect(), size(call)?)
@@ -134,13 +134,13 @@ fn account(call: &Call<'_>, account: &Account) -> Value {
 }
 
 fn list_accounts(call: &Call<'_>) -> Answer {
-    call.list("Accounts", call.world.org.accounts.iter().map(|a| account(call, a)).collect(), size(call)?)
+    call.list_of("Accounts", call.world.org.accounts.iter().collect(), size(call)?, |a| account(call, a))
 }
 
 fn list_accounts_for_parent(call: &Call<'_>) -> Answer {
     let parent = parent(call)?;
-    let accounts = call.world.org.accounts.iter().filter(|a| a.unit == parent).map(|a| account(call, a));
-    call.list("Accounts", accounts.collect(), size(call)?)
+    let accounts = call.world.org.accounts.iter().filter(|a| a.unit == parent);
+    call.list_of("Accounts", accounts.collect(), size(call)?, |a| account(call, a))
 }
 
 fn list_parents(call: &Call<'_>) -> Answer {
@@ -202,7 +202,7 @@ fn describe_policy(call: &Call<'_>) -> Answer {
 fn list_targets(call: &Call<'_>) -> Answer {
     let org = &call.world.org.id;
     let nodes = call.world.policy_targets(policy(call)?);
-    let targets = nodes.into_iter().map(|node| {
+    call.list_of("Targets", nodes, size(call)?, |node| {
         let path = match node.kind {
             "ROOT" => "root",
             "ACCOUNT" => "account",
@@ -212,8 +212,7 @@ fn list_targets(call: &Call<'_>) -> Answer {
             "TargetId": node.id, "Arn": arn(call, &format!("{path}/{org}/{}", node.id)),
             "Name": node.name, "Type": node.kind,
         })
-    });
-    call.list("Targets", targets.collect(), size(call)?)
+    })
 }
 
 fn list_delegated_administrators(call: &Call<'_>) -> Answer {

@@ -56,29 +56,14 @@ pub(super) fn describe(call: &Call<'_>) -> Answer {
     call.list("ConfigurationAggregators", items.into_iter().collect(), size)
 }
 
-/// Returns every (account, Region) that the aggregator knows, with the state of the source.
-pub(super) fn targets<'a>(call: &Call<'a>) -> Vec<(&'a str, &'a str, String)> {
-    let world = call.world;
-    let mut targets = Vec::new();
-    for account in world.active_accounts() {
-        for region in world.regions_of(&account.id) {
-            let source = world.target(&account.id, region).source;
-            if source != "absent" {
-                targets.push((account.id.as_str(), region, source));
-            }
-        }
-    }
-    targets
-}
-
 pub(super) fn sources(call: &Call<'_>) -> Answer {
     let size = call.page_size("Limit", 100, 100)?;
     named(call)?;
     let wanted = call.texts("UpdateStatus");
     let now = last_run(call.now);
     let before = Timestamp::from_second(now.as_second() - 9 * 86_400).unwrap_or(now);
-    let targets = targets(call).into_iter().filter(|(_, _, s)| wanted.is_empty() || wanted.contains(&s.as_str()));
-    let items = targets.map(|(account, region, status)| {
+    let sources = call.world.sources().iter().filter(|(_, _, s)| wanted.is_empty() || wanted.contains(&s.as_str()));
+    call.list_of("AggregatedSourceStatusList", sources.collect(), size, |(account, region, status)| {
         let good = status == "SUCCEEDED";
         let failed = status == "FAILED";
         compact(json!({
@@ -87,8 +72,7 @@ pub(super) fn sources(call: &Call<'_>) -> Answer {
             "LastErrorCode": if failed { json!("AccessDenied") } else { Value::Null },
             "LastErrorMessage": if failed { json!("The aggregator is not authorized to read this source.") } else { Value::Null },
         }))
-    });
-    call.list("AggregatedSourceStatusList", items.collect(), size)
+    })
 }
 
 /// Rules without results are left out; an aggregator knows only COMPLIANT and NON_COMPLIANT resources.
@@ -97,7 +81,7 @@ pub(super) fn compliance(call: &Call<'_>) -> Answer {
     named(call)?;
     let filter = |name: &str| call.params["Filters"][name].as_str();
     let fits = |wanted: Option<&str>, is: &str| wanted.is_none_or(|w| w == is);
-    let mut targets = targets(call);
+    let mut targets: Vec<_> = call.world.sources().iter().collect();
     targets.retain(|(account, region, source)| {
         source != "FAILED" && fits(filter("AccountId"), account) && fits(filter("AwsRegion"), region)
     });

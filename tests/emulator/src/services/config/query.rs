@@ -40,7 +40,7 @@ pub(super) fn aggregate(call: &Call<'_>) -> Answer {
     let size = call.page_size(limit, 25, 100)?;
     let query = parse(call.required("Expression")?)?;
     aggregate::named(call)?;
-    let mut targets = aggregate::targets(call);
+    let mut targets: Vec<_> = call.world.sources().iter().collect();
     targets.retain(|(account, region, source)| {
         source != "FAILED" && query.may_hold("accountId", account) && query.may_hold("awsRegion", region)
     });

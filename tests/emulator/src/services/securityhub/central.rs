@@ -147,9 +147,9 @@ pub(super) fn associations(call: &Call<'_>) -> Answer {
             "UpdatedAt": iso(world.founded), "AssociationStatus": status,
         })
     };
-    let mut items = vec![item(&world.root_id(), "ROOT", "APPLIED", "SUCCESS")];
+    let mut items = vec![item(world.root_id(), "ROOT", "APPLIED", "SUCCESS")];
     items.extend(
-        world.org.units.iter().map(|u| item(&world.unit_id(&u.name), "ORGANIZATIONAL_UNIT", "INHERITED", "SUCCESS")),
+        world.org.units.iter().map(|u| item(world.unit_id(&u.name), "ORGANIZATIONAL_UNIT", "INHERITED", "SUCCESS")),
     );
     items.extend(world.org.accounts.iter().map(|a| {
         let good = a.state == "ACTIVE" && world.regions_of(&a.id).all(|r| world.target(&a.id, r).hub);
