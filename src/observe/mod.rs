@@ -30,6 +30,8 @@ mod reconcile;
 mod recorder;
 mod rules;
 pub mod states;
+#[cfg(test)]
+mod tests;
 mod wire;
 
 use std::collections::BTreeMap;
