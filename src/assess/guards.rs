@@ -48,13 +48,12 @@ fn answer(asker: &Asker<'_>, account: &AccountId, actions: &[String], conditiona
 fn judge(action: &str, guard: Guard, conditional: Conditional) -> Answer {
     let whose = |by: &[Responsible]| by.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
     let answer = |status, why, by| Answer { status, why, by, exempt: false };
+    // A Deny for the root user or for one bucket is conditional too: only one that spares named principals guards the action.
+    let guarded = guard.spares_only_named() && conditional == Conditional::Accept;
     match guard {
         Guard::Denied { by } => answer(ObservationStatus::Pass, format!("{action} is denied by {}", whose(&by)), by),
         Guard::DeniedConditionally { by, conditions } => {
-            let status = match conditional {
-                Conditional::Accept => ObservationStatus::Pass,
-                Conditional::Question => ObservationStatus::NotAssessed,
-            };
+            let status = if guarded { ObservationStatus::Pass } else { ObservationStatus::NotAssessed };
             let why = format!("{action} is denied conditionally by {}: {}", whose(&by), conditions.join("; "));
             answer(status, why, by)
         }

@@ -114,9 +114,14 @@ impl<'a> Population<'a> {
     }
 
     /// Returns why the central view that a task was read through does not hold its target.
+    ///
+    /// A target in which the question was put as well needs no central view.
     fn blind(&self, task: &TaskId) -> Option<String> {
         let TaskId { account, region, collector } = task;
+        let state = self.observed.targets.get(&(account.clone(), region.clone()));
         match collector {
+            Collector::ConfigCompliance if state.is_some_and(|s| s.direct_compliance) => None,
+            Collector::SecurityhubFindings if state.is_some_and(|s| s.direct_findings) => None,
             Collector::ConfigCompliance => {
                 let Some(sources) = &self.observed.sources else {
                     return Some("the state of the Config aggregator's sources is not known".to_owned());

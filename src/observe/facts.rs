@@ -53,6 +53,8 @@ pub(super) struct TargetFacts {
     /// True where recorded compliance items were asked for; where rules were asked as well, those are what counts.
     pub selected: bool,
     pub by_rule: bool,
+    pub direct_compliance: bool,
+    pub direct_findings: bool,
     pub verdicts: BTreeMap<String, Seen<RawVerdict>>,
     pub hub_described: Option<Seen<()>>,
     pub not_subscribed: Option<Seen<()>>,
@@ -63,7 +65,12 @@ pub(super) struct TargetFacts {
 
 /// Files a listing under its target.
 pub(super) fn take(task: &TaskId, listing: Listing<Answer>, run: &mut RunFacts, target: &mut TargetFacts) {
-    let Listing { operation, request, pages, complete } = listing;
+    let Listing { operation, request, direct, pages, complete } = listing;
+    if direct && complete {
+        let asked = matches!(operation.as_str(), "SelectResourceConfig" | "DescribeComplianceByConfigRule");
+        target.direct_compliance |= asked;
+        target.direct_findings |= operation == "GetFindings";
+    }
     let rule = request.param("ConfigRuleName").unwrap_or_default().to_owned();
     for Page { value, at, source } in pages {
         let evidence = source.evidence();

@@ -27,6 +27,8 @@ pub(crate) struct Attempt {
     pub page: u32,
     pub error: Option<&'static str>,
     pub body: String,
+    /// Set where the target itself was asked although the plan says central.
+    pub inside: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -41,7 +43,7 @@ pub(crate) fn task(account: &str, region: &str, collector: Collector) -> TaskId 
 }
 
 pub(crate) fn answer(operation: &str, request: Value, body: &Value) -> Attempt {
-    Attempt { operation: operation.into(), request, page: 0, error: None, body: body.to_string() }
+    Attempt { operation: operation.into(), request, page: 0, error: None, body: body.to_string(), inside: false }
 }
 
 /// An item as `SelectResourceConfig` returns it.
@@ -114,6 +116,10 @@ impl World {
         known.body = body.to_string();
     }
 
+    fn mode_of(&self, id: &TaskId) -> Mode {
+        self.plan.iter().find(|p| p.task == *id).unwrap().mode
+    }
+
     /// The answer of an operation of a task.
     pub(crate) fn get(&self, id: &TaskId, operation: &str) -> Value {
         let known = self.attempts[id].iter().find(|a| a.operation == operation).unwrap();
@@ -128,7 +134,8 @@ impl World {
         for index in order {
             let (id, attempts) = tasks[index];
             for (seq, attempt) in attempts.iter().enumerate() {
-                let call = call(id, seq as u64, attempt);
+                let mode = if attempt.inside { Mode::FanOut } else { self.mode_of(id) };
+                let call = call(id, seq as u64, attempt, mode);
                 let seal = Sha256Digest::of("seal");
                 observer.push(Exchange { call: &call, body: attempt.body.as_bytes(), seal });
             }
@@ -141,16 +148,21 @@ impl World {
     }
 }
 
-fn call(id: &TaskId, seq: u64, attempt: &Attempt) -> Call {
+/// A recorded call: central ones by the audit account in the home Region, others inside the target.
+pub(crate) fn call(id: &TaskId, seq: u64, attempt: &Attempt, mode: Mode) -> Call {
+    let (account, region) = match mode {
+        Mode::Central => (AUDIT, HOME),
+        Mode::FanOut => (id.account.as_str(), id.region.as_str()),
+    };
     Call {
         task: id.clone(),
         seq,
         time: "2026-11-20T00:00:00Z".parse().unwrap(),
         request_id: None,
-        principal: "arn:aws:sts::100000000002:assumed-role/x/y".into(),
+        principal: format!("arn:aws:sts::{account}:assumed-role/x/y"),
         service: "test".into(),
         operation: attempt.operation.clone(),
-        endpoint_region: id.region.to_string(),
+        endpoint_region: region.to_owned(),
         request: Some(RawValue::from_string(attempt.request.to_string()).unwrap()),
         page: attempt.page,
         attempt: 1,

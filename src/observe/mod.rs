@@ -40,7 +40,7 @@ use answer::Answer;
 use facts::{Ledger, RunFacts, TargetFacts};
 use jiff::Timestamp;
 use pages::{Listings, Page, Source};
-use wire::{Request, Strings};
+use wire::Strings;
 
 pub use aggregator::{AggregatorSources, HubView, LinkedRegions, SourceState};
 pub use hub::{ControlState, HubState};
@@ -96,6 +96,10 @@ pub struct TargetState {
     pub hub: Option<HubState>,
     /// True where compliance was read from recorded `AWS::Config::ResourceCompliance` items.
     pub selected: bool,
+    /// True where the target itself was asked for compliance, not only the Config aggregator.
+    pub direct_compliance: bool,
+    /// True where the target itself was asked for findings, not only Security Hub's home Region.
+    pub direct_findings: bool,
 }
 
 #[derive(Debug, Default)]
@@ -143,7 +147,7 @@ impl Observer {
                 let (path, line) = call.body.as_ref().map_or(("", 0), |b| (b.path.as_str(), b.line));
                 let source = Source { seal: exchange.seal, path: self.strings.one(path), line };
                 let page = Page { value, at: call.time, source };
-                task.listings.push(&call.operation, Request::of(call.request.as_deref()), call.page, page, more);
+                task.listings.push(call, page, more);
             }
             Err(cause) => {
                 task.malformed

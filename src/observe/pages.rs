@@ -1,6 +1,6 @@
 //! Pages of listings, with retries and restarts: which answers count.
 //!
-//! A listing is one operation with one request. A page answered twice counts once (the later answer). Page 0 again means that the
+//! A listing is one operation with one request, asked in the target itself or through a central view. A page answered twice counts once (the later answer). Page 0 again means that the
 //! pagination was restarted: the last pass that reached its end is the listing; where none did, every page that was
 //! seen is kept and the listing is incomplete.
 
@@ -9,7 +9,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use jiff::Timestamp;
 
 use super::wire::Request;
-use crate::model::{EvidenceRef, Sha256Digest};
+use crate::model::{Call, EvidenceRef, Sha256Digest};
 
 /// Where a page's bytes lie; shares the path with every other page of the file.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -43,13 +43,15 @@ struct Stream<T> {
 
 /// The listings of one task.
 #[derive(Debug)]
-pub(super) struct Listings<T>(BTreeMap<(String, String), Stream<T>>);
+pub(super) struct Listings<T>(BTreeMap<(String, String, bool), Stream<T>>);
 
 /// A listing as it counts.
 #[derive(Debug)]
 pub(super) struct Listing<T> {
     pub operation: String,
     pub request: Request,
+    /// True where it was asked in the target itself.
+    pub direct: bool,
     pub pages: Vec<Page<T>>,
     /// False where the end was never reached.
     pub complete: bool,
@@ -62,9 +64,10 @@ impl<T> Default for Listings<T> {
 }
 
 impl<T> Listings<T> {
-    /// Adds an answered page; `more` where the answer carried a token.
-    pub(super) fn push(&mut self, operation: &str, request: Request, number: u32, page: Page<T>, more: bool) {
-        let stream = self.0.entry((operation.to_owned(), request.key())).or_insert_with(|| Stream {
+    /// Adds an answered page of `call`; `more` where the answer carried a token.
+    pub(super) fn push(&mut self, call: &Call, page: Page<T>, more: bool) {
+        let (request, number) = (Request::of(call.request.as_deref()), call.page);
+        let stream = self.0.entry((call.operation.clone(), request.key(), direct(call))).or_insert_with(|| Stream {
             request,
             complete: None,
             seen: BTreeMap::new(),
@@ -83,28 +86,42 @@ impl<T> Listings<T> {
 
     /// Returns the listings, sorted by operation and request.
     pub(super) fn finish(self) -> impl Iterator<Item = Listing<T>> {
-        self.0.into_iter().map(|((operation, _), stream)| {
+        self.0.into_iter().map(|((operation, _, direct), stream)| {
             let complete = stream.complete.is_some();
             let pages = stream.complete.unwrap_or_else(|| {
                 let mut seen = stream.seen;
                 seen.extend(stream.open);
                 seen.into_values().collect()
             });
-            Listing { operation, request: stream.request, pages, complete }
+            Listing { operation, request: stream.request, direct, pages, complete }
         })
     }
+}
+
+/// Returns whether a call was made in the target that its task speaks of: with that account's credentials, in that Region.
+fn direct(call: &Call) -> bool {
+    let account = call.principal.split(':').nth(4);
+    account == Some(call.task.account.as_str()) && call.endpoint_region == call.task.region.as_str()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{
+        model::{Collector, Mode},
+        observe::fixture,
+    };
 
     fn listing(pages: &[(u32, &'static str, bool)]) -> (Vec<&'static str>, bool) {
         let mut listings = Listings::default();
         for (number, value, more) in pages {
             let source = Source { seal: Sha256Digest::of(""), path: "p".into(), line: 1 };
             let page = Page { value: *value, at: Timestamp::UNIX_EPOCH, source };
-            listings.push("List", Request::default(), *number, page, *more);
+            let attempt = fixture::answer("List", serde_json::json!({}), &serde_json::json!({}));
+            let task = fixture::task(fixture::AUDIT, fixture::HOME, Collector::Organization);
+            let mut call = fixture::call(&task, 0, &attempt, Mode::Central);
+            call.page = *number;
+            listings.push(&call, page, *more);
         }
         let listing = listings.finish().next().unwrap();
         (listing.pages.into_iter().map(|p| p.value).collect(), listing.complete)

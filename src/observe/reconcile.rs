@@ -294,6 +294,8 @@ fn state(facts: &mut TargetFacts, rules: &BTreeMap<String, Rule>, rules_sound: b
         rules_evidence: facts.rules_listed.clone(),
         hub: facts.hub_described.is_some().then_some(hub),
         selected: facts.selected && !facts.by_rule,
+        direct_compliance: facts.direct_compliance,
+        direct_findings: facts.direct_findings,
     }
 }
 

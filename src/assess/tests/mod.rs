@@ -1,5 +1,7 @@
 //! The laws of the verdicts, on a world whose every answer is right.
 
+mod disagreements;
+mod guarded;
 mod laws;
 mod spoiled;
 
@@ -90,6 +92,10 @@ fn requirement(id: &str, checks: Vec<String>) -> Requirement {
 }
 
 pub(super) fn judge(world: &World, observed: &Observed) -> Assessment {
+    judge_by(&catalog(), world, observed)
+}
+
+pub(super) fn judge_by(catalog: &Catalog, world: &World, observed: &Observed) -> Assessment {
     let at = "2026-11-20T00:00:00Z".parse().unwrap();
     let header = AssessmentHeader {
         semantics: SEMANTICS,
@@ -106,7 +112,7 @@ pub(super) fn judge(world: &World, observed: &Observed) -> Assessment {
         path: "data/coverage.ndjson".into(),
         line: index as u64 + 1,
     };
-    assess(&catalog(), observed, &world.plan, &world.coverage, header, &line).unwrap()
+    assess(catalog, observed, &world.plan, &world.coverage, header, &line).unwrap()
 }
 
 pub(super) fn assessed(world: &World) -> Assessment {

@@ -280,51 +280,23 @@ fn a_central_view_that_does_not_hold_a_target_satisfies_nothing_read_through_it(
             Status::Satisfied
         );
     }
+    // Where nothing reached the home Region and the target itself was asked as well, that answer stands.
+    let mut world = World::new(Mode::Central);
+    world.set(&task(AUDIT, HOME, Collector::SecurityhubOrganization), "ListMembers", &members(None));
+    let findings = task(MEMBER, OTHER, Collector::SecurityhubFindings);
+    let mut inside = world.attempts[&findings][0].clone();
+    world.set(&findings, "GetFindings", &json!({"Findings": []}));
+    inside.inside = true;
+    world.attempts.get_mut(&findings).unwrap().push(inside);
+    let home = task(MEMBER, HOME, Collector::SecurityhubFindings);
+    world.attempts.get_mut(&home).unwrap()[0].inside = true;
+    assert_eq!(verdict(&assessed(&world), CONTROL).0, Status::Satisfied);
     for collector in [Collector::ConfigAggregator, Collector::SecurityhubOrganization] {
         let check = if collector == Collector::ConfigAggregator { RULE } else { CONTROL };
         let mut world = World::new(Mode::Central);
         world.close(&task(AUDIT, HOME, collector), CoverageState::Denied);
         assert_eq!(verdict(&assessed(&world), check).0, Status::NotAssessed, "{collector} unread");
     }
-}
-
-#[test]
-fn denominators_differ_in_both_directions() {
-    let mut world = World::new(Mode::FanOut);
-    let id = task(AUDIT, HOME, Collector::SecurityhubOrganization);
-    let members = json!({"Members": [{"AccountId": AUDIT, "MemberStatus": "Enabled"}, {"AccountId": MANAGEMENT, "MemberStatus": "Enabled"},
-        {"AccountId": "999999999999", "MemberStatus": "Enabled"}]});
-    world.set(&id, "ListMembers", &members);
-    let subjects: Vec<_> = assessed(&world).discrepancies.into_iter().map(|d| (d.kind, d.subject)).collect();
-    let kind = || "denominators".to_owned();
-    assert_eq!(subjects, [(kind(), MEMBER.to_owned()), (kind(), "999999999999".to_owned())]);
-}
-
-#[test]
-fn a_rule_that_another_view_calls_failing_is_no_pass() {
-    let operation = "DescribeAggregateComplianceByConfigRules";
-    let id = task(AUDIT, HOME, Collector::ConfigAggregateCompliance);
-    let mut world = World::new(Mode::FanOut);
-    let mut body = world.get(&id, operation);
-    body["AggregateComplianceByConfigRules"][0]["Compliance"] = json!({"ComplianceType": "NON_COMPLIANT",
-        "ComplianceContributorCount": {"CappedCount": 25, "CapExceeded": true}});
-    world.set(&id, operation, &body);
-    let assessment = assessed(&world);
-    assert_eq!(verdict(&assessment, RULE).0, Status::NotAssessed);
-    assert_eq!(assessment.discrepancies.len(), 1);
-    assert_eq!(assessment.discrepancies[0].kind, "aggregate-cross-check");
-}
-
-#[test]
-fn config_and_security_hub_disagreeing_is_a_finding_of_its_own() {
-    let mut world = World::new(Mode::FanOut);
-    let mut finding = fixture::finding(MEMBER, OTHER, "FAILED", "NEW");
-    finding["ProductFields"] =
-        json!({"RelatedAWSResources:0/type": "AWS::Config::ConfigRule", "RelatedAWSResources:0/name": "our-s3"});
-    world.set(&task(MEMBER, OTHER, Collector::SecurityhubFindings), "GetFindings", &json!({"Findings": [finding]}));
-    let discrepancies = assessed(&world).discrepancies;
-    assert_eq!(discrepancies.len(), 1);
-    assert_eq!(discrepancies[0].kind, "sources-disagree");
 }
 
 #[test]
@@ -376,11 +348,7 @@ fn for_global_resources_a_region_that_answers_speaks_for_the_others() {
     }
     let observed = world.observe();
     let mut catalog = catalog();
-    let judged = |catalog: &Catalog, observed: &Observed| {
-        let header = judge(&world, observed).header;
-        let line = |_: usize| EvidenceRef { seal: Sha256Digest::of(""), path: "c".into(), line: 1 };
-        assess(catalog, observed, &world.plan, &world.coverage, header, &line).unwrap().checks[RULE].status
-    };
+    let judged = |catalog: &Catalog, observed: &Observed| judge_by(catalog, &world, observed).checks[RULE].status;
     assert_eq!(judged(&catalog, &observed), Status::NotAssessed);
     catalog.checks.get_mut(RULE).unwrap().global = true;
     assert_eq!(judged(&catalog, &observed), Status::Satisfied);
@@ -388,8 +356,6 @@ fn for_global_resources_a_region_that_answers_speaks_for_the_others() {
     for region in REGIONS {
         nowhere.close(&task(MEMBER, region, Collector::ConfigRules), CoverageState::Denied);
     }
-    let header = judge(&world, &observed).header;
-    let line = |_: usize| EvidenceRef { seal: Sha256Digest::of(""), path: "c".into(), line: 1 };
-    let assessment = assess(&catalog, &nowhere.observe(), &nowhere.plan, &nowhere.coverage, header, &line).unwrap();
+    let assessment = judge_by(&catalog, &nowhere, &nowhere.observe());
     assert_eq!(assessment.checks[RULE].status, Status::NotAssessed, "an account none of whose Regions answers");
 }

@@ -8,7 +8,7 @@ use raw::{Answer, RawAccount, RawOrganization, RawPolicy, RawRoot, RawSummary, R
 
 use super::{
     pages::{Listing, Listings, Page, Source},
-    wire::{Request, Strings},
+    wire::Strings,
 };
 use crate::model::{
     Account, AccountId, AccountState, Exchange, Organization, OrganizationalUnit, Policy, PolicyTarget,
@@ -57,7 +57,7 @@ impl OrganizationReader {
                 let (path, line) = call.body.as_ref().map_or(("", 0), |b| (b.path.as_str(), b.line));
                 let source = Source { seal: exchange.seal, path: self.strings.one(path), line };
                 let page = Page { value, at: call.time, source };
-                self.listings.push(&call.operation, Request::of(call.request.as_deref()), call.page, page, more);
+                self.listings.push(call, page, more);
             }
             Err(cause) => {
                 let operation = call.operation.clone();
@@ -101,7 +101,7 @@ struct Parts {
 
 impl Parts {
     fn take(&mut self, listing: Listing<Answer>) -> Result<(), OrganizationUnreadable> {
-        let Listing { operation, request, pages, complete } = listing;
+        let Listing { operation, request, pages, complete, .. } = listing;
         let of = |name: &str| request.param(name).unwrap_or_default().to_owned();
         match (operation.as_str(), complete) {
             ("ListRoots", false) => return Err(OrganizationUnreadable::Missing("ListRoots")),
