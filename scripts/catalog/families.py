@@ -3,18 +3,28 @@ from collections import defaultdict
 
 import generate as g
 
-CUSTOMER = ("customer", "It concerns the organisation's own people, rules and settings; AWS has no part in them.", None)
+CUSTOMER = ("customer", "It concerns the organisation's own people, rules and decisions, which AWS cannot act on.", None)
 SETTINGS = ("shared", "AWS secures the services themselves; how they are set up and used is the organisation's part.",
             ("AWS operates the services that the organisation's settings build on under controls of its own.", "SOC 2"))
 PREMISES = ("shared", "AWS guards the data centres; offices, devices and paper are the organisation's part.",
             ("AWS guards the premises, hardware and media of its data centres.", "SOC 2"))
 
 
-def kind(documented, derived, physical):
-    """Where checks exist, settings of AWS services matter, so AWS has a part."""
+# Families of NIST SP 800-53 that people and papers fulfil, and those that premises and hardware fulfil.
+PEOPLE = {"AT", "CA", "IR", "PL", "PM", "PS", "PT", "RA"}
+HARDWARE = {"MA", "MP", "PE"}
+
+
+def kind(mapped, physical=False, technical=False):
+    """Where checks exist, or the subject is a system, settings of AWS services matter, so AWS has a part."""
     if physical:
         return PREMISES
-    return SETTINGS if documented or derived else CUSTOMER
+    return SETTINGS if mapped or technical else CUSTOMER
+
+
+def nist_kind(family, mapped, policy):
+    technical = family not in PEOPLE and not policy
+    return kind(mapped, physical=family in HARDWARE and not policy, technical=technical)
 
 
 # NIST SP 800-53: family -> (name, purpose, evidence, how often, by whom).
@@ -108,6 +118,9 @@ THEMES = {
 }
 
 
+PCI_TECHNICAL = {"1", "2", "3", "4", "5", "6", "7", "8", "10", "11"}
+
+
 def theme(question):
     return THEMES.get(question) or THEMES[question.rstrip("0123456789")]
 
@@ -116,17 +129,17 @@ def generate(mappings):
     fsbp(mappings)
     nist(mappings)
     simple(mappings, "nist-800-171-r2", "NIST SP 800-171", "r2", ("NIST_800_171", "r2"), "n171",
-           lambda i: NIST[N171[i.rsplit(".", 1)[0]]], lambda i: i.startswith("3.10."))
+           lambda i: NIST[N171[i.rsplit(".", 1)[0]]], lambda i, mapped: nist_kind(N171[i.rsplit(".", 1)[0]], mapped, False))
     simple(mappings, "nist-csf-2.0", "NIST Cybersecurity Framework", "2.0", ("NIST_CSF", "2.0"), "csf",
-           lambda i: CSF[i[:2]], lambda i: i in ("PR.AA-06", "DE.CM-02", "PR.IR-02"))
+           lambda i: CSF[i[:2]], lambda i, mapped: kind(mapped, i in ("PR.AA-06", "DE.CM-02", "PR.IR-02", "PR.PS-03"), i[:2] in ("PR", "DE") and i[:5] != "PR.AT"))
     simple(mappings, "pci-dss-4.0.1", "PCI DSS", "4.0.1", ("PCI_DSS", "4.0.1"), "pci",
-           lambda i: short(PCI[i.split(".")[0] if i[0] != "A" else i[:2]]), lambda i: i.startswith("9."))
+           lambda i: short(PCI[i.split(".")[0] if i[0] != "A" else i[:2]]), lambda i, mapped: kind(mapped, i.startswith("9.") and i[:3] not in ("9.1", "9.5"), i.split(".")[0] in PCI_TECHNICAL))
     simple(mappings, "iso-27001-2022", "ISO/IEC 27001 Annex A", "2022", ("ISO_27001", "2022"), "iso",
-           lambda i: short(ISO[i[:3]]), lambda i: i.startswith("A.7."))
+           lambda i: short(ISO[i[:3]]), lambda i, mapped: kind(mapped, i.startswith("A.7.") and i != "A.7.7", i.startswith("A.8.")))
     simple(mappings, "soc2-2017", "SOC 2 Trust Services Criteria", "2017", ("SOC2_TSC", "2017"), "soc2",
-           lambda i: short(SOC2[i.split(".")[0].rstrip("0123456789") if i[:2] != "CC" else i[:3]]), lambda i: i == "CC6.4")
+           lambda i: short(SOC2[i.split(".")[0].rstrip("0123456789") if i[:2] != "CC" else i[:3]]), lambda i, mapped: kind(mapped, i == "CC6.4", i[:3] in ("CC6", "CC7") or i in ("A1.1", "A1.2")))
     simple(mappings, "hipaa", "HIPAA Security Rule", "2013", ("HIPAA", "2013"), "hipaa",
-           lambda i: short(HIPAA[i[:7]]), lambda i: i.startswith("164.310"))
+           lambda i: short(HIPAA[i[:7]]), lambda i, mapped: kind(mapped, i.startswith("164.310") and i not in ("164.310(b)", "164.310(c)"), i.startswith("164.312")))
     fisc(mappings)
 
 
@@ -135,23 +148,25 @@ def short(family):
     return name, None, evidence, frequency, by
 
 
-def described(family, title):
+def described(family, sentence, mapped):
     name, purpose = family[0], family[1]
-    end = f", where {purpose}" if purpose else ""
-    return f"{title}. It belongs to {name}{end}."
+    end = f": {purpose}" if purpose else ""
+    who = "Checks see a part of it; a person confirms the rest." if mapped else "No check sees it; a person confirms it."
+    return f"{sentence}. One of the requirements on {name}{end}. {who}"
 
 
-def simple(mappings, identifier, title, version, framework, source, family_of, physical):
+def simple(mappings, identifier, title, version, framework, source, family_of, party_of):
     documented, derived = mappings(*framework)
     words, out = g.titles(source), []
     present = [number for number, _ in g.ids(*framework)]
     for number in present:
         family, name = family_of(number), words[number][0]
-        party = kind(documented[number], derived[number], physical(number))
+        mapped = {**documented[number], **derived[number]}
+        party = party_of(number, mapped)
         manual = family[2:]
         if any(other.startswith(number + ".") for other in present) and not documented[number] and not derived[number]:
             manual = (f"Results of the requirements under {number}", "every year", manual[2])
-        out.append(g.requirement(number, name, described(family, name), *party, documented[number], derived[number], manual))
+        out.append(g.requirement(number, name, described(family, name, mapped), *party, documented[number], derived[number], manual))
     g.write(identifier, title, version, NOTE, out)
 
 
@@ -189,9 +204,10 @@ def nist(mappings):
     out = []
     for number, name in g.ids("NIST_800_53", "r5"):
         family = NIST[number[:2]]
-        party = kind(documented[number], derived[number], number.startswith("PE-"))
+        mapped = {**documented[number], **derived[number]}
+        party = nist_kind(number[:2], mapped, number.endswith("-1"))
         out.append(g.requirement(
-            number, name, described(family, f"NIST's {number}, {name}"), *party, documented[number], derived[number], family[2:]
+            number, name, described(family, f"NIST asks for this: {name}", mapped), *party, documented[number], derived[number], family[2:]
         ))
     g.write("nist-800-53-r5", "NIST SP 800-53", "r5", "Numbers and titles are NIST's (public domain); the other sentences are ours.", out)
     baselines = defaultdict(list)
@@ -231,7 +247,7 @@ def fisc(mappings):
         }
         description["en"] = description["en"][0].upper() + description["en"][1:]
         out.append(g.requirement(
-            number, {"en": english, "ja": japanese}, description, *kind(documented[number], derived[number], False),
+            number, {"en": english, "ja": japanese}, description, *kind({**documented[number], **derived[number]}),
             documented[number], derived[number],
             (f"Record of how {number} is met, read against the guideline's own sentence", "every year", "system risk manager"),
         ))

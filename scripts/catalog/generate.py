@@ -6,10 +6,14 @@ are our own words, in the text files here: `id|family|title` or `id|title`. The 
 Checks that stand in a file written by hand are left alone. Run it from anywhere: it rewrites its own files only, the same
 bytes each time.
 """
-import csv, json, re
+import csv
+import json
+import re
+import sys
 from collections import defaultdict
 from pathlib import Path
 
+sys.dont_write_bytecode = True
 HERE = Path(__file__).resolve().parent
 CONTROLS = HERE.parent.parent / "controls"
 MADE = "# Made by scripts/catalog/generate.py from controls/facts and the titles beside it: change those, not this file.\n"
@@ -50,6 +54,7 @@ SOURCE_COPY = {"RDS.16", "RDS.17", "RDS.47", "RDS.48", "FSx.1", "FSx.2", "Neptun
 GLOBAL_TYPES = ("AWS::IAM::", "AWS::CloudFront::", "AWS::Route53::", "AWS::GlobalAccelerator::")
 GLOBAL_CONTROLS = {"Account.2", "KMS.1", "KMS.2", "WAF.1", "WAF.6", "WAF.7", "WAF.8"}
 
+VERDICTS = {"securityhub": ("Security Hub", "PASSED", "FAILED"), "config-rule": ("AWS Config", "COMPLIANT", "NON_COMPLIANT")}
 SH_MEANS = """[means]
 not-applicable = "Security Hub answers that there is nothing in the account and Region to which the control applies, and the resource types were recorded throughout."
 not-assessed = "Security Hub gave no usable answer: it is off, the control is disabled or suppressed, the answer was WARNING or NOT_AVAILABLE, or the account or Region could not be read."
@@ -70,17 +75,17 @@ def by_hand(key):
     return found
 
 
-def check(kind, identifier, title, family, severity, types, is_global, asker):
-    lower = title[0].lower() + title[1:] if not title[:2].isupper() else title
+def check(kind, identifier, title, family, severity, types, is_global):
     of = f"the {types[0]}" if len(types) == 1 else "the resource" if types else "the account"
+    asker, passed, failed = VERDICTS[kind]
     lines = ["", "[[check]]", f"id = {q(('securityhub/' if kind == 'securityhub' else 'config/') + identifier)}"]
     lines += [f"{kind} = {q(identifier)}", f"title = {q(title)}", f"severity = {q(severity)}"]
     if types:
         lines.append(f"resource-types = {q(types)}")
     if is_global:
         lines.append("global = true")
-    lines.append(f"pass = {q(f'{asker} found of {of} that it meets this: {lower}.')}")
-    lines.append(f"fail = {q(f'{asker} found of {of} that it does not meet this: {lower}.')}")
+    lines.append(f"pass = {q(f'{asker} reports {passed} for {of}: {title}.')}")
+    lines.append(f"fail = {q(f'{asker} reports {failed} for {of}. It should be so: {title}.')}")
     lines.append(f"remedy = {q(REMEDY[family])}")
     return "\n".join(lines) + "\n"
 
@@ -105,7 +110,7 @@ def write_checks():
         is_global = identifier in GLOBAL_CONTROLS or any(kind.startswith(GLOBAL_TYPES) for kind in types)
         service = identifier.split(".")[0].lower()
         services[service] += check(
-            "securityhub", identifier, title, family, row["severity"].lower(), types, is_global, "Security Hub"
+            "securityhub", identifier, title, family, row["severity"].lower(), types, is_global
         )
     for service, text in services.items():
         path = CONTROLS / "checks" / f"securityhub-{service}.toml"
@@ -128,7 +133,7 @@ def write_checks():
         types = [kind for kind in known[rule]["resource_types"].split(";") if kind]
         is_global = any(kind.startswith(GLOBAL_TYPES) for kind in types) or rule in GLOBAL_RULES
         severity = SEVERITY.get(family, "low")
-        text += check("config-rule", rule, title, family, severity, types, is_global, "AWS Config")
+        text += check("config-rule", rule, title, family, severity, types, is_global)
         rules.add(rule)
     (CONTROLS / "checks" / "config-more.toml").write_text(MADE + "\n" + CONFIG_MEANS + text, encoding="utf-8")
     single = {rule: ids[0] for rule, ids in one.items() if len(ids) == 1}
@@ -199,7 +204,6 @@ def requirement(identifier, title, description, party, reason, part, documented,
     lines += [f"responsibility = {q(party)}", f"responsibility-reason = {q(reason)}"]
     if part:
         lines.append(f"aws-part = {{ what = {q(part[0])}, attestation = {q(part[1])} }}")
-    lines.append('reviewed = "2026-11-23"')
     out = "\n".join(lines) + "\n"
     if documented:
         out += item("a", "The controls that AWS names for it hold", checks_body(documented, "aws-documented"))

@@ -10,7 +10,8 @@ use toml::de::DeValue;
 
 use super::{
     Catalog, Faults,
-    raw::{self, UnvalidatedCatalog},
+    raw::{UnvalidatedCatalog, UnvalidatedFile},
+    read,
     suggest::did_you_mean,
     validate::{Identifiers, validate},
 };
@@ -37,7 +38,8 @@ pub fn shipped() -> Vec<&'static str> {
 /// Loads the frameworks that were asked for: ids of shipped ones, or paths (relative to `base`) of the user's own files.
 ///
 /// A file of the user's own may hold a framework, checks, or both; its checks serve every framework that is asked for with
-/// it. Returns the catalogue and the files that rebuild it with [`Catalog::from_files`].
+/// it, and those of a file without a framework that nobody uses stand for themselves, as a framework of the file's name.
+/// Returns the catalogue and the files that rebuild it with [`Catalog::from_files`].
 ///
 /// # Errors
 /// All faults at once: unknown frameworks, unreadable files, and whatever is wrong in them.
@@ -61,7 +63,7 @@ pub fn load(wanted: &[String], base: &Path) -> Result<(Catalog, CatalogFiles), F
 
     let catalog = validate(&raw, Sha256Digest::of([]), Identifiers::Checked, faults)?;
     let used: BTreeSet<&str> = catalog.checks.keys().map(String::as_str).collect();
-    let holds_used = |file: &raw::UnvalidatedFile| {
+    let holds_used = |file: &UnvalidatedFile| {
         file.checks.iter().filter_map(|check| check.id.as_ref()).any(|id| used.contains(id.value.as_str()))
     };
     let needed: BTreeSet<&str> = raw
@@ -218,7 +220,7 @@ fn read_all(sources: &[Source], faults: &mut Faults) -> UnvalidatedCatalog {
             faults.add("unreadable-file", (&source.shown, 0), "the file is not UTF-8 text".to_owned());
             continue;
         };
-        let file = raw::read(source, text, faults);
+        let file = read::read(source, text, faults);
         let id = file.framework.as_ref().and_then(|framework| framework.id.as_ref());
         if let (Some(name), Some(id)) = (source.path.strip_prefix("frameworks/"), id)
             && name.strip_suffix(".toml") != Some(id.value.as_str())

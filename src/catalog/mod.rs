@@ -12,6 +12,7 @@ mod files;
 mod overlay;
 mod questions;
 mod raw;
+mod read;
 mod suggest;
 #[cfg(test)]
 mod tests;

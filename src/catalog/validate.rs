@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     AwsPart, Catalog, Check, Confidence, Faults, Framework, How, Item, MappedCheck, Means, Party, Requirement,
-    Severity,
+    Severity, Text,
     overlay::{self, Resolved},
     questions::ask,
     raw::{At, UnvalidatedCatalog, UnvalidatedCheck, UnvalidatedFramework, UnvalidatedHow, UnvalidatedItem},
-    raw::{UnvalidatedMapping, UnvalidatedRequirement},
+    raw::{UnvalidatedFile, UnvalidatedMapping, UnvalidatedRequirement},
     suggest::did_you_mean,
 };
 use crate::model::Sha256Digest;
@@ -50,9 +50,52 @@ pub(super) fn validate(
             }
         }
     }
+    frameworks.extend(bare(raw, &checks, &used(&frameworks)));
     let used = used(&frameworks);
     checks.retain(|id, _| used.contains(id));
     faults.none_or(Catalog { frameworks, checks, digest })
+}
+
+/// Makes a framework of each file of the user's own that holds checks only: one requirement for each check that no other
+/// framework uses. So a new check gives a verdict as soon as its file is saved.
+fn bare(raw: &UnvalidatedCatalog, checks: &BTreeMap<String, Check>, used: &BTreeSet<String>) -> Vec<Framework> {
+    let files = raw.files.iter().filter(|file| file.wanted && file.framework.is_none());
+    let framework = |file: &UnvalidatedFile| {
+        let ids = file.checks.iter().filter_map(|check| check.id.as_ref()).filter(|id| !used.contains(&id.value));
+        let name = file.path.strip_prefix("own/").unwrap_or(&file.path).trim_end_matches(".toml");
+        let requirements = ids.filter_map(|id| checks.get(&id.value)).map(bare_requirement);
+        Framework {
+            id: name.to_owned(),
+            title: Text::from([("en".to_owned(), format!("Checks of {name}"))]),
+            version: "1".to_owned(),
+            requirements: requirements.collect(),
+        }
+    };
+    files.map(framework).filter(|framework| !framework.requirements.is_empty()).collect()
+}
+
+fn bare_requirement(check: &Check) -> Requirement {
+    let mapped = MappedCheck {
+        check: check.id.clone(),
+        confidence: Confidence::Judgement,
+        source: "the check stands for itself".to_owned(),
+    };
+    Requirement {
+        id: check.id.clone(),
+        title: check.title.clone(),
+        description: Text::from([("en".to_owned(), check.means.pass.clone())]),
+        responsibility: Party::Customer,
+        responsibility_reason: "A check of the organisation's own.".to_owned(),
+        aws_part: None,
+        customer_response: None,
+        items: vec![Item {
+            id: "a".to_owned(),
+            title: check.title.clone(),
+            how: How::Automated { checks: vec![mapped] },
+        }],
+        owner: None,
+        reviewed: None,
+    }
 }
 
 /// Returns the ids of the checks that `frameworks` use.

@@ -81,3 +81,32 @@ fn the_baselines_of_nist_have_the_sizes_that_nist_publishes() {
         assert_eq!(catalog.frameworks[0].requirements.len(), size, "{id}");
     }
 }
+
+#[test]
+fn a_file_with_nothing_but_checks_stands_for_itself_until_a_framework_uses_them() {
+    const CHECK: &str = r#"
+[[check]]
+id = "ours/ssh"
+title = "No SSH"
+config-rule = "INCOMING_SSH_DISABLED"
+severity = "high"
+pass = "p"
+fail = "f"
+not-applicable = "n"
+not-assessed = "u"
+remedy = "r"
+"#;
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("my-check.toml"), CHECK).unwrap();
+    let user = OURS.replace("config/EC2_INSTANCE_MANAGED_BY_SSM", "ours/ssh");
+    std::fs::write(folder.path().join("ours.toml"), user).unwrap();
+
+    let (alone, files) = load(&["my-check.toml".to_owned()], folder.path()).unwrap();
+    assert_eq!(alone.frameworks[0].id, "my-check");
+    assert_eq!(alone.frameworks[0].requirements[0].id, "ours/ssh");
+    assert!(alone.checks.contains_key("ours/ssh"));
+    assert_eq!(Catalog::from_files(&files).unwrap(), alone);
+
+    let (used, _) = load(&["my-check.toml".to_owned(), "ours.toml".to_owned()], folder.path()).unwrap();
+    assert_eq!(used.frameworks.iter().map(|f| f.id.as_str()).collect::<Vec<_>>(), ["ours"]);
+}
