@@ -5,7 +5,7 @@
 use std::{
     error::Error,
     future::Future,
-    sync::Arc,
+    sync::{Arc, OnceLock},
     time::{Duration, SystemTime},
 };
 
@@ -34,6 +34,40 @@ pub struct Caller {
     pub(super) session: Arc<Session>,
     pub(super) region: Region,
     pub(super) sink: Arc<dyn Sink>,
+    pub(super) clients: Arc<Clients>,
+}
+
+/// The SDK's clients for one caller: making one costs more than a call.
+#[derive(Debug, Default)]
+pub(super) struct Clients {
+    organizations: OnceLock<aws_sdk_organizations::Client>,
+    config: OnceLock<aws_sdk_config::Client>,
+    securityhub: OnceLock<aws_sdk_securityhub::Client>,
+    account: OnceLock<aws_sdk_account::Client>,
+}
+
+macro_rules! client {
+    ($name:ident, $field:ident, $sdk:ident) => {
+        /// Returns the SDK client with this caller's credentials and Region.
+        pub(crate) fn $name(&self) -> $sdk::Client {
+            let make = || {
+                let partition = format!("{}/{}", self.session.account, self.region);
+                let config = $sdk::config::Builder::from(&self.shared.sdk(&self.session, &self.region))
+                    .retry_partition($sdk::config::retry::RetryPartition::new(partition))
+                    .build();
+                $sdk::Client::from_conf(config)
+            };
+            self.clients.$field.get_or_init(make).clone()
+        }
+    };
+}
+
+/// Each client has a retry partition of its account and Region: the SDK would otherwise share one bucket among all accounts.
+impl Caller {
+    client!(organizations_client, organizations, aws_sdk_organizations);
+    client!(config_client, config, aws_sdk_config);
+    client!(securityhub_client, securityhub, aws_sdk_securityhub);
+    client!(account_client, account, aws_sdk_account);
 }
 
 /// How often a page is asked for again.
@@ -63,8 +97,9 @@ impl Tries {
     fn next(&mut self, signal: Signal, spent: bool, first: Duration) -> Next {
         let (count, most) = match signal {
             Signal::Throttled => (&mut self.throttled, if spent { 1 } else { MAX_THROTTLED }),
-            Signal::Transient | Signal::Unreachable => (&mut self.broken, MAX_BROKEN),
-            Signal::TimedOut => (&mut self.silent, MAX_SILENT),
+            Signal::Transient => (&mut self.broken, MAX_BROKEN),
+            Signal::Unreachable => (&mut self.broken, if spent { 1 } else { MAX_BROKEN }),
+            Signal::TimedOut => (&mut self.silent, if spent { 1 } else { MAX_SILENT }),
             Signal::Expired => (&mut self.expired, MAX_EXPIRED),
             _ => return Next::Stop,
         };
@@ -80,6 +115,10 @@ impl Tries {
 }
 
 impl Caller {
+    pub(super) fn new(shared: &Arc<Shared>, session: Arc<Session>, region: &Region, sink: Arc<dyn Sink>) -> Self {
+        Self { shared: Arc::clone(shared), session, region: region.clone(), sink, clients: Arc::default() }
+    }
+
     /// Asks once (with repetitions) and returns the parsed answer.
     ///
     /// `send` gets a fresh interceptor for each attempt.
@@ -122,7 +161,7 @@ impl Caller {
                 Next::Wait(time) => sleep(time).await,
                 Next::Refresh => self.session.forget(&held),
                 Next::Stop => {
-                    if failure.signal == Signal::Throttled {
+                    if matches!(failure.signal, Signal::Throttled | Signal::Unreachable | Signal::TimedOut) {
                         bucket.gave_up();
                     }
                     return Err(failure);

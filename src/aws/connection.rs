@@ -3,7 +3,7 @@
 use std::{
     collections::{BTreeSet, HashMap},
     fmt,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     time::{Duration, SystemTime},
 };
 
@@ -39,6 +39,7 @@ pub(super) struct Shared {
     pub(super) partition: String,
     pub(super) sources: OnceCell<super::Sources>,
     sdk: SdkConfig,
+    sts: OnceLock<aws_sdk_sts::Client>,
     sessions: Mutex<HashMap<AccountId, Arc<Session>>>,
     strangers: Mutex<BTreeSet<String>>,
     abort: watch::Sender<Option<Abort>>,
@@ -65,6 +66,7 @@ impl Shared {
             partition,
             sources: OnceCell::new(),
             sdk,
+            sts: OnceLock::new(),
             sessions: Mutex::default(),
             strangers: Mutex::default(),
             abort: watch::Sender::new(None),
@@ -113,10 +115,10 @@ impl Shared {
     }
 
     async fn assume(self: &Arc<Self>, account: &AccountId, sink: &Arc<dyn Sink>) -> Result<Held, Failure> {
-        let region = self.settings.home_region.clone();
-        let caller =
-            Caller { shared: Arc::clone(self), session: Arc::clone(&self.central), region, sink: Arc::clone(sink) };
-        let request = aws_sdk_sts::Client::new(&self.sdk(&self.central, &caller.region))
+        let region = &self.settings.home_region;
+        let caller = Caller::new(self, Arc::clone(&self.central), region, Arc::clone(sink));
+        let sts = self.sts.get_or_init(|| aws_sdk_sts::Client::new(&self.sdk(&self.central, region)));
+        let request = sts
             .assume_role()
             .role_arn(format!("arn:{}:iam::{account}:role/{}", self.partition, self.settings.role_name))
             .role_session_name(&self.settings.run_id)

@@ -278,21 +278,9 @@ impl Aws {
     /// # Errors
     /// The call was refused or not answered.
     pub async fn regions(&self, sink: Arc<dyn Sink>) -> Result<Vec<(Region, bool)>, SetupError> {
-        use aws_sdk_account::types::RegionOptStatus as Opt;
-        let caller = self.central(sink);
-        let client = caller.account_client();
-        let mut regions = BTreeMap::new();
-        pages!(caller, Quota::ACCOUNT, "ListRegions", client.list_regions().max_results(50), |page| {
-            for region in page.regions.unwrap_or_default() {
-                let on =
-                    matches!(region.region_opt_status, Some(Opt::Enabled | Opt::EnabledByDefault | Opt::Disabling));
-                if let Some(Ok(name)) = region.region_name.map(|n| n.parse::<Region>()) {
-                    regions.insert(name, on);
-                }
-            }
-        })
-        .map_err(|f| SetupError::NoRegions { account: self.account().clone(), said: f.to_string() })?;
-        Ok(regions.into_iter().collect())
+        let listed = list_regions(&self.central(sink)).await;
+        let said = |f: Failure| SetupError::NoRegions { account: self.account().clone(), said: f.to_string() };
+        Ok(listed.map_err(said)?.into_iter().collect())
     }
 
     /// Returns a caller with the audit account's credentials in the home Region.
@@ -302,7 +290,19 @@ impl Aws {
 
     /// Returns a caller inside a target; no session is made before the first call.
     pub fn caller(&self, account: &AccountId, region: &Region, sink: Arc<dyn Sink>) -> Caller {
-        Caller { shared: Arc::clone(&self.shared), session: self.shared.session(account), region: region.clone(), sink }
+        Caller::new(&self.shared, self.shared.session(account), region, sink)
+    }
+
+    /// Returns whether `account` has opted in to `region`, by its own word; asked once an account.
+    pub(crate) async fn opted_in(
+        &self,
+        account: &AccountId,
+        region: &Region,
+        sink: Arc<dyn Sink>,
+    ) -> Result<bool, Failure> {
+        let caller = self.caller(account, self.home_region(), sink);
+        let regions = caller.session.regions.get_or_try_init(|| list_regions(&caller)).await?;
+        Ok(regions.get(region).copied().unwrap_or(false))
     }
 
     /// Notes that the organisation can't be read at all.
@@ -315,20 +315,19 @@ impl Aws {
     }
 }
 
-macro_rules! client {
-    ($name:ident, $crate_name:ident) => {
-        /// Returns an SDK client with this caller's credentials and Region.
-        pub(crate) fn $name(&self) -> $crate_name::Client {
-            $crate_name::Client::new(&self.shared.sdk(&self.session, &self.region))
+async fn list_regions(caller: &Caller) -> Result<BTreeMap<Region, bool>, Failure> {
+    use aws_sdk_account::types::RegionOptStatus as Opt;
+    let client = caller.account_client();
+    let mut regions = BTreeMap::new();
+    pages!(caller, Quota::ACCOUNT, "ListRegions", client.list_regions().max_results(50), |page| {
+        for region in page.regions.unwrap_or_default() {
+            let on = matches!(region.region_opt_status, Some(Opt::Enabled | Opt::EnabledByDefault | Opt::Disabling));
+            if let Some(Ok(name)) = region.region_name.map(|n| n.parse::<Region>()) {
+                regions.insert(name, on);
+            }
         }
-    };
-}
-
-impl Caller {
-    client!(organizations_client, aws_sdk_organizations);
-    client!(config_client, aws_sdk_config);
-    client!(securityhub_client, aws_sdk_securityhub);
-    client!(account_client, aws_sdk_account);
+    })?;
+    Ok(regions)
 }
 
 async fn identity(sdk: &aws_config::SdkConfig, settings: &Settings) -> Result<(AccountId, String), SetupError> {

@@ -5,6 +5,7 @@
 //! while the others wait. Credentials live only in this module's private fields and in the SDK.
 
 use std::{
+    collections::BTreeMap,
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, SystemTime},
@@ -16,7 +17,7 @@ use aws_credential_types::{
 };
 
 use super::{Failure, Signal};
-use crate::model::AccountId;
+use crate::model::{AccountId, Region};
 
 /// Refreshed this long before the end, or after three quarters of a shorter life.
 const MARGIN: Duration = Duration::from_secs(300);
@@ -35,6 +36,8 @@ pub(super) struct Session {
     pub(super) source: Source,
     /// Held by the one caller that refreshes.
     pub(super) gate: tokio::sync::Mutex<()>,
+    /// Regions and whether the account has opted in to them, once somebody had to know.
+    pub(super) regions: tokio::sync::OnceCell<BTreeMap<Region, bool>>,
     held: Mutex<Option<Arc<Held>>>,
     refusal: Mutex<Option<Failure>>,
 }
@@ -67,7 +70,8 @@ impl Held {
 
 impl Session {
     pub(super) fn new(account: AccountId, source: Source) -> Self {
-        Self { account, source, gate: tokio::sync::Mutex::default(), held: Mutex::default(), refusal: Mutex::default() }
+        let (gate, regions) = (tokio::sync::Mutex::default(), tokio::sync::OnceCell::new());
+        Self { account, source, gate, regions, held: Mutex::default(), refusal: Mutex::default() }
     }
 
     /// Returns credentials that need no refresh yet.

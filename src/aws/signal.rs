@@ -122,6 +122,7 @@ impl Signal {
             Self::Throttled => CoverageState::Throttled,
             Self::TimedOut => CoverageState::TimedOut,
             Self::NotEnabled => CoverageState::NotEnabled,
+            Self::Aborted => CoverageState::Partial,
             Self::Expired
             | Self::Clock
             | Self::StaleToken
@@ -132,7 +133,6 @@ impl Signal {
             | Self::Transient
             | Self::Unreachable
             | Self::Oversized
-            | Self::Aborted
             | Self::Other => CoverageState::Failed,
         }
     }

@@ -55,13 +55,30 @@ pub async fn run(aws: &Aws, task: &PlannedTask, sink: Arc<dyn Sink>) -> Outcome 
     let Some((_, collect)) = COLLECTORS.iter().find(|(collector, _)| *collector == task.collector) else {
         return closed(CoverageState::Failed, "no collector is registered for this source");
     };
-    let job = Job::new(aws, task, sink);
+    let job = Job::new(aws, task, Arc::clone(&sink));
     // Without credentials every question would fail alike: the refusal itself is the task's end.
-    if let Err(failure) = job.caller.prepare().await {
-        return Outcome { state: failure.signal.state(), error: Some(failure.to_string()), since: None };
+    let outcome = match job.caller.prepare().await {
+        Err(failure) => Outcome { state: failure.signal.state(), error: Some(failure.to_string()), since: None },
+        Ok(()) => match AssertUnwindSafe(collect(&job)).catch_unwind().await {
+            Ok(()) => job.finish(),
+            Err(_) => closed(CoverageState::Failed, "internal error while collecting; please report it"),
+        },
+    };
+    if outcome.state == CoverageState::RegionDisabled {
+        confirm_disabled(aws, task, sink, outcome).await
+    } else {
+        outcome
     }
-    match AssertUnwindSafe(collect(&job)).catch_unwind().await {
-        Ok(()) => job.finish(),
-        Err(_) => closed(CoverageState::Failed, "internal error while collecting; please report it"),
-    }
+}
+
+/// AWS refuses unknown credentials in the same words as a Region that is not opted in, and only the latter is no gap: the account's own list
+/// of Regions must agree.
+async fn confirm_disabled(aws: &Aws, task: &PlannedTask, sink: Arc<dyn Sink>, refused: Outcome) -> Outcome {
+    let said = refused.error.as_deref().unwrap_or_default();
+    let error = match aws.opted_in(&task.account, &task.region, sink).await {
+        Ok(false) => return refused,
+        Ok(true) => format!("{said} (although the Region is opted in)"),
+        Err(failure) => format!("{said} (whether the Region is opted in could not be learnt: {failure})"),
+    };
+    Outcome { state: CoverageState::Denied, error: Some(error), since: None }
 }

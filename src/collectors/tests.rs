@@ -303,3 +303,28 @@ async fn a_hub_that_is_off_is_not_enabled_and_the_second_generation_is_asked_for
     assert_eq!(run.aws.count("/hubv2"), 1);
     assert_eq!(run.aws.count("/standards/get"), 0);
 }
+
+#[tokio::test]
+async fn a_region_counts_as_disabled_only_where_the_account_itself_says_so() {
+    for (listed, state) in [("DISABLED", CoverageState::RegionDisabled), ("ENABLED", CoverageState::Denied)] {
+        let run = collect(Collector::ConfigRecorder, Mode::FanOut, move |asked| match asked.operation.as_str() {
+            "/listRegions" => {
+                ok(&format!(r#"{{"Regions":[{{"RegionName":"us-east-1","RegionOptStatus":"{listed}"}}]}}"#))
+            }
+            "AssumeRole" | "GetCallerIdentity" => ok(""),
+            _ => {
+                Say::Error(400, "UnrecognizedClientException", "The security token included in the request is invalid.")
+            }
+        })
+        .await;
+        assert_eq!(run.outcome.state, state, "{:?}", run.outcome);
+    }
+    let unknown = |asked: &Asked| match asked.operation.as_str() {
+        "GetCallerIdentity" => ok(""),
+        _ => Say::Error(403, "InvalidClientTokenId", "The security token included in the request is invalid."),
+    };
+    for collector in [Collector::ConfigRecorder, Collector::ConfigAggregator, Collector::Regions] {
+        let run = collect(collector, Mode::FanOut, unknown).await;
+        assert_eq!(run.outcome.state, CoverageState::Denied, "revoked central credentials are a gap: {collector}");
+    }
+}
