@@ -7,12 +7,15 @@
 //! To add a form: a file here, a line in [`REPORTS`], a template in `reports/`. The columns and fields are documented in
 //! `reports/README.md`.
 
+mod asff;
 mod csv;
+mod exported;
 mod gaps;
 mod html;
 mod json;
 mod map;
 mod markdown;
+mod ocsf;
 mod oscal;
 #[cfg(test)]
 mod sample;
@@ -135,6 +138,8 @@ pub static REPORTS: &[Report] = &[
     Report { format: "csv", about: "tables for spreadsheets and scripts", render: csv::render },
     Report { format: "json", about: "everything, for machines", render: json::render },
     Report { format: "oscal", about: "OSCAL 1.1 assessment results", render: oscal::render },
+    Report { format: "asff", about: "our own findings for AWS Security Hub", render: asff::render },
+    Report { format: "ocsf", about: "our own findings for OCSF data lakes", render: ocsf::render },
     Report { format: "markdown", about: "a summary for a pull request or a chat", render: markdown::render },
 ];
 
