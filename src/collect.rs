@@ -15,7 +15,7 @@ use tokio::{
 };
 
 use crate::{
-    model::{Coverage, CoverageState, PlannedTask, ScopeReason, TaskId},
+    model::{Coverage, CoverageState, PlannedTask, TaskId},
     spool::{Outcome, Sink, Spool, TaskSpool},
 };
 
@@ -74,7 +74,7 @@ pub async fn gather(
     let mut coverage: BTreeMap<TaskId, Coverage> = ended.into_iter().map(|c| (c.task.clone(), c)).collect();
     for task in plan {
         if let Some(reason) = &task.out_of_scope {
-            let line = Coverage::close(task, CoverageState::OutOfScope, Some(explain(reason)), None, 0);
+            let line = Coverage::close(task, CoverageState::OutOfScope, Some(reason.to_string()), None, 0);
             coverage.insert(task.task.clone(), line);
         }
     }
@@ -126,7 +126,8 @@ pub async fn gather(
     Gathered { coverage, aborted }
 }
 
-async fn stopped(stop: &mut watch::Receiver<Option<String>>) -> String {
+/// Waits until somebody wants the run to end, and returns why.
+pub(crate) async fn stopped(stop: &mut watch::Receiver<Option<String>>) -> String {
     match stop.wait_for(Option::is_some).await {
         Ok(reason) => reason.clone().unwrap_or_default(),
         // Nobody is left who could stop the run.
@@ -155,13 +156,6 @@ fn internal(error: &tokio::task::JoinError) -> Answer {
 fn interrupted(reason: Option<&str>) -> Outcome {
     let error = Some(format!("interrupted: {}", reason.unwrap_or("the run was aborted")));
     Outcome { state: CoverageState::Partial, error, since: None }
-}
-
-fn explain(reason: &ScopeReason) -> String {
-    match reason {
-        ScopeReason::AccountState { state } => format!("the account is {state}"),
-        ScopeReason::Excluded { rule, by, why } => format!("excluded ({rule}) by {by}: {why}"),
-    }
 }
 
 /// Deals the tasks round by account, so that a slow account does not hold all places.

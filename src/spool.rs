@@ -47,6 +47,31 @@ pub struct Attempt {
     pub body: Option<Vec<u8>>,
 }
 
+impl Attempt {
+    /// Turns the attempt into its line in the record of calls; `body` says where its bytes lie.
+    ///
+    /// # Errors
+    /// The request is not JSON.
+    pub fn into_call(self, task: TaskId, seq: u64, body: Option<BodyRef>) -> io::Result<Call> {
+        Ok(Call {
+            task,
+            seq,
+            time: self.time,
+            request_id: self.request_id,
+            principal: self.principal,
+            service: self.service.to_owned(),
+            operation: self.operation,
+            endpoint_region: self.endpoint_region,
+            request: self.request.map(RawValue::from_string).transpose().map_err(io::Error::from)?,
+            page: self.page,
+            attempt: self.attempt,
+            status: self.status,
+            error: self.error,
+            body,
+        })
+    }
+}
+
 /// Takes a task's attempts as they happen.
 pub trait Sink: Send + Sync + std::fmt::Debug {
     /// Appends one attempt.
@@ -118,6 +143,18 @@ impl Spool {
 
     fn dir(&self, task: &TaskId) -> PathBuf {
         self.root.join(task.account.as_str()).join(task.region.as_str()).join(task.collector.as_str())
+    }
+
+    /// Returns how many attempts of `task` were recorded.
+    ///
+    /// # Errors
+    /// The spool file cannot be read.
+    pub fn calls(&self, task: &TaskId) -> io::Result<u64> {
+        match File::open(self.dir(task).join("calls.ndjson")) {
+            Ok(file) => Ok(BufReader::new(file).lines().count() as u64),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(0),
+            Err(error) => Err(error),
+        }
     }
 
     /// Streams every attempt of `plan`'s tasks, in plan order, to `each`; bodies come as stored lines (see [`BodyRef`]).
@@ -210,22 +247,7 @@ impl TaskSpool {
         }
         let Some(files) = slot.as_mut() else { return Err(io::Error::other("spool closed")) };
         let body = attempt.body.as_deref().map(|bytes| files.store(bytes)).transpose()?;
-        let call = Call {
-            task: self.task.clone(),
-            seq: files.seq,
-            time: attempt.time,
-            request_id: attempt.request_id,
-            principal: attempt.principal,
-            service: attempt.service.to_owned(),
-            operation: attempt.operation,
-            endpoint_region: attempt.endpoint_region,
-            request: attempt.request.map(RawValue::from_string).transpose().map_err(io::Error::from)?,
-            page: attempt.page,
-            attempt: attempt.attempt,
-            status: attempt.status,
-            error: attempt.error,
-            body,
-        };
+        let call = attempt.into_call(self.task.clone(), files.seq, body)?;
         serde_json::to_writer(&mut files.calls, &call)?;
         files.calls.write_all(b"\n")?;
         files.seq += 1;

@@ -79,6 +79,12 @@ pub enum ArchiveError {
     Store(#[from] StoreError),
 }
 
+impl From<std::io::Error> for ArchiveError {
+    fn from(source: std::io::Error) -> Self {
+        Self::Io { action: "read", path: "the working folder".to_owned(), source }
+    }
+}
+
 impl ArchiveError {
     pub(crate) fn malformed(path: &str, line: Option<u64>, why: impl std::fmt::Display) -> Self {
         Self::Malformed { path: path.to_owned(), line, why: why.to_string() }

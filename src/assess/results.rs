@@ -7,7 +7,7 @@ use crate::model::Assessment;
 /// The size past which a file of the archive is continued in another (a browser hashes a file in one piece).
 const FILE_LIMIT: usize = 64 << 20;
 
-/// Returns `data/results/{observations,findings,discrepancies}.ndjson`; large ones go on in `….002.ndjson` and so forth.
+/// Returns `data/results/{observations,findings,discrepancies}.ndjson`; large ones go on in `….001.ndjson` and so forth.
 pub fn results_files(assessment: &Assessment) -> Vec<(String, Vec<u8>)> {
     let mut files = Vec::new();
     put("observations", &assessment.results, FILE_LIMIT, &mut files);
@@ -31,7 +31,7 @@ fn put<T: Serialize>(name: &str, records: &[T], limit: usize, files: &mut Vec<(S
     }
     files.extend(parts.into_iter().enumerate().map(|(i, bytes)| match i {
         0 => (format!("data/results/{name}.ndjson"), bytes),
-        _ => (format!("data/results/{name}.{:03}.ndjson", i + 1), bytes),
+        _ => (format!("data/results/{name}.{i:03}.ndjson"), bytes),
     }));
 }
 
@@ -46,7 +46,7 @@ mod tests {
         put("x", &records, 40, &mut files);
         assert!(files.len() > 1 && files.iter().all(|(_, bytes)| bytes.len() <= 40));
         assert_eq!(files[0].0, "data/results/x.ndjson");
-        assert_eq!(files[1].0, "data/results/x.002.ndjson");
+        assert_eq!(files[1].0, "data/results/x.001.ndjson");
         let joined = files.into_iter().flat_map(|(_, bytes)| bytes).collect::<Vec<_>>();
         assert_eq!(String::from_utf8(joined).unwrap().lines().count(), 100);
     }

@@ -155,6 +155,30 @@ pub enum SetupError {
         /// What was there instead.
         said: String,
     },
+    /// There is no organisation, or these credentials may not read it.
+    #[error(
+        "the organization can't be read with {principal} ({said}); run with the management account or a delegated administrator \
+         that may call organizations:Describe* and organizations:List*"
+    )]
+    NoOrganization {
+        /// Who asked.
+        principal: String,
+        /// What AWS said.
+        said: String,
+    },
+    /// The aggregator is not there.
+    #[error(
+        "the Config aggregator {name:?} can't be read in {region} ({said}); set [config] aggregator to one that exists in \
+         home_region, or to \"\" to do without"
+    )]
+    NoAggregator {
+        /// Its name in the configuration.
+        name: String,
+        /// Home Region.
+        region: Region,
+        /// What AWS said.
+        said: String,
+    },
     /// The central account may not list its Regions.
     #[error(
         "can't list the Regions of account {account} ({said}); allow account:ListRegions or name the Regions in orgproof.toml"
@@ -271,6 +295,27 @@ impl Aws {
                 std::future::pending::<()>().await;
             }
         }
+    }
+
+    /// Asks the two questions whose refusal means that nothing can be audited from here, before anything is written: is
+    /// there an organisation that these credentials may read, and is there the aggregator that the configuration names?
+    /// Neither is recorded: a run asks them again, as evidence.
+    ///
+    /// # Errors
+    /// One of them was refused, or the clock is wrong.
+    pub async fn preflight(&self) -> Result<(), SetupError> {
+        let caller = self.central(Arc::new(NoSink));
+        let client = caller.organizations_client();
+        let said = |failure: Failure| failure.to_string();
+        call!(caller, Quota::ORGANIZATIONS, "DescribeOrganization", client.describe_organization())
+            .map_err(|f| SetupError::NoOrganization { principal: self.principal().to_owned(), said: said(f) })?;
+        call!(caller, Quota::ORGANIZATIONS, "ListAccounts", client.list_accounts().max_results(1))
+            .map_err(|f| SetupError::NoOrganization { principal: self.principal().to_owned(), said: said(f) })?;
+        let Some(name) = self.aggregator() else { return Ok(()) };
+        let request = caller.config_client().describe_configuration_aggregators().configuration_aggregator_names(name);
+        call!(caller, Quota::CONFIG, "DescribeConfigurationAggregators", request).map(drop).map_err(|f| {
+            SetupError::NoAggregator { name: name.to_owned(), region: self.home_region().clone(), said: said(f) }
+        })
     }
 
     /// Lists the Regions of the audit account and whether each is opted in.

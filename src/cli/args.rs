@@ -139,10 +139,12 @@ pub enum ControlsCommand {
     },
     /// List the frameworks that are shipped
     List,
-    /// Show one requirement or check in full
+    /// Show a framework, one of its requirements, or a check in full
     Show {
-        /// A check id, a requirement id, or framework/requirement
-        id: String,
+        /// A framework (cis-aws-3.0) or a check (securityhub/S3.8)
+        name: String,
+        /// A requirement of that framework, such as 2.1.4
+        requirement: Option<String>,
     },
     /// Print requirement x responsibility x checks x mode
     Matrix,

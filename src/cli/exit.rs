@@ -22,6 +22,14 @@ pub enum Exit {
 }
 
 impl Exit {
+    const ALL: [Self; 7] =
+        [Self::Done, Self::NotSatisfied, Self::Incomplete, Self::Unchecked, Self::Usage, Self::Internal, Self::Failed];
+
+    /// Returns the ending that a documented code stands for; a code that is not documented is a bug.
+    pub fn from_code(code: u8) -> Self {
+        Self::ALL.into_iter().find(|exit| exit.code() == code).unwrap_or(Self::Internal)
+    }
+
     /// Returns the process exit code.
     pub fn code(self) -> u8 {
         match self {

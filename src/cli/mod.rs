@@ -10,7 +10,6 @@ use clap::Parser;
 
 pub use self::{
     args::Args,
-    clock::Clock,
     exit::Exit,
     output::{Output, inert},
 };
@@ -26,6 +25,10 @@ pub fn run(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Exit {
         }
     };
     let output = Output { json: args.global.json, quiet: args.global.quiet, verbose: args.global.verbose };
+    if let Err(error) = clock::set_from_environment() {
+        output.error(format!("error: {error}"));
+        return Exit::Usage;
+    }
     match commands::run(&args, &output) {
         Ok(exit) => exit,
         Err(failure) => {

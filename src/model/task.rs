@@ -184,6 +184,15 @@ pub enum ScopeReason {
     },
 }
 
+impl fmt::Display for ScopeReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::AccountState { state } => write!(f, "the account is {state}"),
+            Self::Excluded { rule, by, why } => write!(f, "excluded ({rule}) by {by}: {why}"),
+        }
+    }
+}
+
 /// One line of `data/plan.ndjson`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlannedTask {

@@ -1,0 +1,132 @@
+//! Reads a sealed assessment back: for reports, and for whoever wants to see the verdicts rebuilt.
+
+use std::path::{Path, PathBuf};
+
+use super::{JudgeError, SIGNER, period::EvidenceLine, results};
+use crate::{
+    archive::{
+        ArchiveError, Reader,
+        chain::{self, ChainError},
+    },
+    catalog::{Catalog, CatalogFiles},
+    model::Assessment,
+    observe::SEMANTICS,
+    report::{Provenance, SealedArchive},
+    store::{self, StoreError},
+    verify::Reperform,
+};
+
+/// Where an assessment archive keeps its catalogue.
+pub(super) const CATALOG: &str = "data/inputs/catalog/";
+
+/// Why there is no assessment to be had.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The archive holds evidence, or nothing of ours.
+    #[error("{path} is no assessment archive (it is {kind}): name a period archive, or a store")]
+    NotAnAssessment {
+        /// The file.
+        path: String,
+        /// Its kind.
+        kind: String,
+    },
+    /// The store holds none.
+    #[error("the store {store} holds no assessment: close a period with 'orgproof seal' first")]
+    NoAssessment {
+        /// The store.
+        store: String,
+    },
+    /// The archive cannot be read.
+    #[error(transparent)]
+    Archive(#[from] ArchiveError),
+    /// The chain cannot be read.
+    #[error(transparent)]
+    Chain(#[from] ChainError),
+    /// The store cannot be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The results cannot be read.
+    #[error(transparent)]
+    Results(#[from] JudgeError),
+}
+
+/// Opens an assessment archive, or a store's newest, and says how it can be verified. Verifies nothing itself.
+///
+/// # Errors
+/// There is no assessment, or it cannot be read.
+pub fn open_assessment(input: &Path) -> Result<(Assessment, Provenance), OpenError> {
+    let path = if input.join("chain").is_dir() { newest(input)? } else { input.to_owned() };
+    let reader = Reader::open(&path)?;
+    let seal = &reader.seal().predicate;
+    if !seal.kind.is_assessment() {
+        return Err(OpenError::NotAnAssessment { path: path.display().to_string(), kind: seal.kind.to_string() });
+    }
+    let assessment = results::from_files(|name| read(&reader, name))?;
+    let mut archives: Vec<SealedArchive> = reader
+        .records::<EvidenceLine>("data/evidence.ndjson")?
+        .into_iter()
+        .map(|line| SealedArchive { name: Some(line.archive), seal: line.seal, closed: Some(line.closed) })
+        .collect();
+    archives.push(SealedArchive {
+        name: Some(reader.seal().archive_name()),
+        seal: reader.seal_digest(),
+        closed: Some(seal.closed),
+    });
+    let provenance = Provenance {
+        tool: format!("{} {}", seal.tool.name, seal.tool.version),
+        archives,
+        key: Some(seal.key.id.to_string()),
+        identity: Some(SIGNER.to_owned()),
+    };
+    Ok((assessment, provenance))
+}
+
+fn newest(folder: &Path) -> Result<PathBuf, OpenError> {
+    let store = store::open(&format!("file:{}", folder.display()), Path::new(""))?;
+    let links = chain::read(&*store)?;
+    let name = links.iter().rev().filter(|link| link.seal().kind.is_assessment()).find_map(chain::archive_of);
+    let name = name.ok_or_else(|| OpenError::NoAssessment { store: store.url() })?;
+    Ok(folder.join(name))
+}
+
+fn read(reader: &Reader, name: &str) -> Result<Option<Vec<u8>>, JudgeError> {
+    if reader.size(name).is_none() {
+        return Ok(None);
+    }
+    Ok(Some(reader.bytes(name)?))
+}
+
+/// Rebuilds `data/results/` of an assessment archive from the evidence archives that its seal names.
+#[derive(Debug, Clone, Copy)]
+pub struct Reperformance;
+
+impl Reperform for Reperformance {
+    fn semantics(&self) -> u32 {
+        SEMANTICS
+    }
+
+    fn results(&self, assessment: &Reader, evidence: &[&Reader]) -> Result<results::Files, String> {
+        rebuild(assessment, evidence).map_err(|e| e.to_string())
+    }
+}
+
+fn rebuild(assessment: &Reader, evidence: &[&Reader]) -> Result<results::Files, JudgeError> {
+    let names: Vec<String> =
+        assessment.names().into_iter().filter(|n| n.starts_with(CATALOG)).map(str::to_owned).collect();
+    let mut files = CatalogFiles::new();
+    for name in names {
+        files.insert(name.trim_start_matches(CATALOG).to_owned(), assessment.bytes(&name)?);
+    }
+    let catalog = Catalog::from_files(&files)?;
+    let lines = assessment.records::<EvidenceLine>("data/evidence.ndjson")?;
+    let problem = |why: &str| JudgeError::Results { path: "data/evidence.ndjson".to_owned(), why: why.to_owned() };
+    let judged = lines.iter().find(|line| line.judged).ok_or_else(|| problem("no run is marked as judged"))?;
+    let run = evidence
+        .iter()
+        .find(|reader| reader.seal_digest() == judged.seal)
+        .ok_or_else(|| problem("the judged run's archive was not given"))?;
+    let seal = &assessment.seal().predicate;
+    let period = seal.period.as_ref().ok_or_else(|| problem("the seal names no period"))?;
+    let rebuilt = super::judge(run, &catalog, period, lines.iter().map(|line| line.seal).collect())?;
+    results::to_files(&rebuilt)
+}

@@ -1,0 +1,93 @@
+//! `orgproof assess`: verdicts over the store's evidence. No network, nothing sealed.
+
+use std::{
+    collections::BTreeMap,
+    fmt::Write as _,
+    path::{Path, PathBuf},
+};
+
+use serde_json::json;
+
+use super::{
+    super::{Exit, Failure, Output},
+    Setting, sealing,
+};
+use crate::{
+    archive::chain,
+    audit::{period, results_files},
+    model::{Assessment, Finding, Status},
+};
+
+pub(super) fn run(
+    setting: &Setting,
+    period: Option<&str>,
+    with: &[PathBuf],
+    out: Option<&Path>,
+    output: &Output,
+) -> Result<Exit, Failure> {
+    let period = sealing::period(&setting.config, period)?;
+    let (catalog, _) = sealing::catalog(setting, with)?;
+    let store = sealing::store(setting)?;
+    let links = chain::read(&*store).map_err(Failure::usage)?;
+    let evidence = period::evidence(&*store, &links, &period).map_err(Failure::usage)?;
+    let assessment = evidence.assess(&catalog, &period).map_err(Failure::usage)?;
+    if let Some(out) = out {
+        for (path, bytes) in results_files(&assessment).map_err(Failure::usage)? {
+            let path = out.join(path.trim_start_matches("data/"));
+            std::fs::create_dir_all(path.parent().unwrap_or(out))?;
+            std::fs::write(&path, bytes).map_err(|e| Failure::usage(format!("{}: {e}", path.display())))?;
+        }
+    }
+    output.result(&document(&assessment), || human(&assessment))?;
+    Ok(exit(&assessment))
+}
+
+/// 1 where a requirement is not satisfied, 3 where one could not be assessed or a gap stands in the ledger; the worse wins.
+pub(super) fn exit(assessment: &Assessment) -> Exit {
+    let of = |status| assessment.findings.iter().any(|finding| finding.status == status);
+    let incomplete = of(Status::NotAssessed) || assessment.coverage.iter().any(|line| line.gap);
+    let not_satisfied = if of(Status::NotSatisfied) { Exit::NotSatisfied } else { Exit::Done };
+    not_satisfied.max(if incomplete { Exit::Incomplete } else { Exit::Done })
+}
+
+/// The machine's form of the verdicts.
+pub(super) fn document(assessment: &Assessment) -> serde_json::Value {
+    json!({
+        "period": assessment.header.period,
+        "run": assessment.header.run,
+        "catalog": assessment.header.catalog,
+        "evidence": assessment.header.evidence,
+        "findings": assessment.findings,
+        "gaps": assessment.coverage.iter().filter(|line| line.gap).count(),
+        "discrepancies": assessment.discrepancies,
+    })
+}
+
+/// The person's form of the verdicts.
+pub(super) fn human(assessment: &Assessment) -> String {
+    let header = &assessment.header;
+    let mut text = format!("{}: state at {} (run {})\n", header.period.label, header.closed, header.run);
+    for (id, title) in &header.frameworks {
+        let findings: Vec<&Finding> = assessment.findings.iter().filter(|f| f.framework == *id).collect();
+        let mut counts: BTreeMap<Status, usize> = BTreeMap::new();
+        for finding in &findings {
+            *counts.entry(finding.status).or_default() += 1;
+        }
+        let _ = writeln!(text, "\n{title} ({id}): {} requirements", findings.len());
+        for (status, count) in &counts {
+            let _ = writeln!(text, "{count:>6} {}", status.as_str());
+        }
+        for finding in findings.iter().filter(|f| f.status == Status::NotSatisfied) {
+            let _ =
+                writeln!(text, "       not satisfied  {:<8} {}: {}", finding.requirement, finding.title, finding.why);
+        }
+    }
+    let gaps = assessment.coverage.iter().filter(|line| line.gap).count();
+    let _ = writeln!(
+        text,
+        "\n{gaps} gaps in the newest run's ledger; {} disagreements between sources. A requirement that a gap touches is never \
+         satisfied.",
+        assessment.discrepancies.len()
+    );
+    text
+}

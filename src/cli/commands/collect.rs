@@ -1,0 +1,168 @@
+//! `orgproof collect`: one run into the store, sealed whatever happens.
+
+use std::{fmt::Write as _, path::PathBuf};
+
+use serde_json::json;
+use tokio::sync::watch;
+
+use super::{
+    super::{Exit, Failure, Output, clock},
+    Setting, sealing,
+};
+use crate::{
+    audit::run::{self, RunReport, RunRequest},
+    aws::{Aws, Settings},
+    collect::Event,
+    config::Config,
+    model::{Coverage, CoverageState},
+};
+
+/// The runtime that everything asynchronous runs on.
+pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::usage)
+}
+
+/// A run's id: its time and 32 random bits; session name and source identity of every role session.
+pub(super) fn run_id() -> Result<String, Failure> {
+    let random = clock::random32().map_err(Failure::usage)?;
+    let suffix = u32::from_be_bytes([random[0], random[1], random[2], random[3]]);
+    Ok(format!("orgproof-{}-{suffix:08x}", clock::now().strftime("%Y%m%dT%H%M%SZ")))
+}
+
+/// Connects as the configuration says.
+pub(super) async fn connect(config: &Config, run_id: &str) -> Result<Aws, Failure> {
+    let organization = &config.organization;
+    let settings = Settings {
+        external_id: organization.external_id.clone(),
+        session_seconds: organization.session_seconds,
+        aggregator: config.aggregator.clone(),
+        rates: config.limits.rates.clone(),
+        concurrency: config.limits.concurrency,
+        clock: clock::now,
+        ..Settings::new(organization.home_region.clone(), &organization.role_name, run_id)
+    };
+    Aws::connect(settings).await.map_err(Failure::usage)
+}
+
+pub(super) fn run(setting: &Setting, period: Option<&str>, output: &Output) -> Result<Exit, Failure> {
+    let config = &setting.config;
+    let period = sealing::period(config, period)?;
+    let now = clock::now();
+    if !period.contains(now) {
+        return Err(Failure::usage(format!(
+            "it is {now}, which is not in {} ({} to {}): a run belongs to the period in which it is made",
+            period.label, period.from, period.to
+        )));
+    }
+    let (catalog, _) = sealing::catalog(setting, &[])?;
+    let run = run_id()?;
+    let runtime = runtime()?;
+    let aws = runtime.block_on(async {
+        let aws = connect(config, &run).await?;
+        aws.preflight().await.map_err(Failure::usage)?;
+        Ok::<_, Failure>(aws)
+    })?;
+    let chain = sealing::chain(setting)?;
+    let request = RunRequest {
+        config,
+        catalog: catalog.digest,
+        period,
+        work: work_folder(&chain, &run)?,
+        run,
+        clock: clock::now,
+        overridden: clock::overrides().into_iter().collect(),
+        salt_key: clock::random32().map_err(Failure::usage)?,
+        tool: sealing::tool(),
+    };
+    output.say(format!("Run {} for {}", request.run, request.period.label));
+    let report = runtime.block_on(async {
+        let (stop, stopped) = watch::channel(None);
+        tokio::spawn(signals(stop));
+        let mut done = 0_usize;
+        run::run(request, aws, chain, stopped, &mut |event| {
+            if let Event::Ended(line) = event {
+                done += 1;
+                output.progress(&format!("{done} tasks done, last {}: {}", line.task, line.state.as_str()));
+                output.detail(format!("{}: {}", line.task, line.state.as_str()));
+            }
+        })
+        .await
+    });
+    output.progress_done();
+    let report = report.map_err(Failure::incomplete)?;
+    output.result(&document(&report), || human(&report))?;
+    let gaps = report.coverage.iter().any(|line| line.gap);
+    Ok(if report.aborted.is_some() || gaps { Exit::Incomplete } else { Exit::Done })
+}
+
+/// A folder for raw evidence beside the store's own, on the same disk; in the system's place where the store is not local.
+fn work_folder(chain: &crate::archive::chain::Chain, run: &str) -> Result<PathBuf, Failure> {
+    let name = format!("work/{run}");
+    Ok(chain.store().local_path(&name).unwrap_or_else(|| std::env::temp_dir().join(run)))
+}
+
+/// Turns Ctrl-C and SIGTERM into the reason for which a run is aborted.
+async fn signals(stop: watch::Sender<Option<String>>) {
+    use tokio::signal::unix::{SignalKind, signal};
+    let Ok(mut terminate) = signal(SignalKind::terminate()) else { return };
+    let reason = tokio::select! {
+        _ = tokio::signal::ctrl_c() => "interrupted (Ctrl-C)",
+        _ = terminate.recv() => "terminated (SIGTERM)",
+    };
+    // The run may be over already.
+    let _ = stop.send(Some(reason.to_owned()));
+    std::future::pending::<()>().await;
+}
+
+fn document(report: &RunReport) -> serde_json::Value {
+    let seal = &report.sealed.statement.predicate;
+    json!({
+        "run": seal.run,
+        "seal": report.sealed.digest,
+        "sequence": seal.sequence,
+        "archive": report.sealed.archive,
+        "tasks": report.coverage.len(),
+        "states": run::by_state(&report.coverage),
+        "gaps": report.coverage.iter().filter(|line| line.gap).collect::<Vec<_>>(),
+        "aborted": report.aborted,
+        "overridden": seal.overridden,
+        "checkpoint": report.sealed.checkpoint,
+    })
+}
+
+fn human(report: &RunReport) -> String {
+    let seal = &report.sealed.statement.predicate;
+    let mut text = String::new();
+    if let Some(reason) = &report.aborted {
+        let _ = writeln!(text, "The run was aborted: {reason}. What was gathered is sealed.");
+    }
+    let _ = writeln!(
+        text,
+        "Sealed as {} (seal {}, {})",
+        report.sealed.archive.as_deref().unwrap_or("a seal without an archive"),
+        seal.sequence,
+        report.sealed.digest
+    );
+    for (state, count) in run::by_state(&report.coverage) {
+        let _ = writeln!(text, "{count:>8} {state}");
+    }
+    let gaps: Vec<&Coverage> = report.coverage.iter().filter(|line| line.gap).collect();
+    if !gaps.is_empty() {
+        let _ = writeln!(text, "{} gaps:", gaps.len());
+        for line in gaps.iter().take(40) {
+            let said = line.error.as_deref().unwrap_or("");
+            let _ = writeln!(text, "  {:<13} {}  {said}", line.state.as_str(), line.task);
+        }
+        if gaps.len() > 40 {
+            let _ = writeln!(text, "  … and {} more: data/coverage.ndjson in the archive, or --json", gaps.len() - 40);
+        }
+    }
+    let silent = report.coverage.iter().filter(|l| l.state == CoverageState::OutOfScope).count();
+    if silent > 0 {
+        let _ = writeln!(text, "{silent} tasks out of scope, with their reasons in the ledger");
+    }
+    for what in &seal.overridden {
+        let _ = writeln!(text, "overridden, and so it says in the seal: {what}");
+    }
+    text
+}

@@ -1,0 +1,59 @@
+//! What the commands that read or write a store have in common.
+
+use std::path::{Path, PathBuf};
+
+use super::{
+    super::{Failure, clock},
+    Setting,
+};
+use crate::{
+    archive::{chain::Chain, seal::Tool},
+    catalog::{self, Catalog, CatalogFiles},
+    config::Config,
+    model::{Period, Sha256Digest},
+    sign,
+    store::{self, Store},
+};
+
+/// The period that was named, or the one that contains now.
+pub(super) fn period(config: &Config, label: Option<&str>) -> Result<Period, Failure> {
+    match label {
+        Some(label) => config.schedule.period(label),
+        None => config.schedule.period_at(clock::now()),
+    }
+    .map_err(Failure::usage)
+}
+
+/// The catalogue that the configuration names, with further files of the user's.
+pub(super) fn catalog(setting: &Setting, with: &[PathBuf]) -> Result<(Catalog, CatalogFiles), Failure> {
+    let mut wanted = setting.config.frameworks.clone();
+    for file in with {
+        let path = std::path::absolute(file).map_err(Failure::usage)?;
+        wanted.push(path.display().to_string());
+    }
+    catalog::load(&wanted, &setting.base)
+        .map_err(|faults| Failure::usage(format!("the catalogue has faults:\n{faults}")))
+}
+
+/// The store, for reading.
+pub(super) fn store(setting: &Setting) -> Result<Box<dyn Store>, Failure> {
+    store::open(&setting.config.store, &setting.base).map_err(Failure::usage)
+}
+
+/// The chain, for writing.
+pub(super) fn chain(setting: &Setting) -> Result<Chain, Failure> {
+    let signer = sign::open(&setting.config.key, &setting.base).map_err(Failure::usage)?;
+    let random = clock::random32().map_err(Failure::usage)?;
+    let mut fresh = [0; 16];
+    fresh.copy_from_slice(&random[..16]);
+    Chain::open(store(setting)?, signer, &fresh).map_err(Failure::usage)
+}
+
+/// This program, with the digest of its executable where that can be read.
+pub(super) fn tool() -> Tool {
+    Tool::this(std::env::current_exe().ok().and_then(|path| digest(&path)))
+}
+
+fn digest(path: &Path) -> Option<Sha256Digest> {
+    Some(Sha256Digest::of(std::fs::read(path).ok()?))
+}
