@@ -2,7 +2,10 @@
 //!
 //! The management account is exempt from SCPs: it is listed with the reason and never counts as a pass.
 
-use super::{lines::Asker, verdict::Line};
+use super::{
+    lines::Asker,
+    verdict::{Line, Standing},
+};
 use crate::{
     catalog::{Check, Conditional},
     model::{AccountId, Collector, EvidenceRef, ObservationStatus, ResultLine},
@@ -25,7 +28,8 @@ pub(super) fn lines(asker: &Asker<'_>, check: &Check, actions: &[String], condit
         let answer = answer(asker, account, actions, conditional);
         let line = asker.line(check, (account, home), answer.status, answer.why);
         let evidence = evidence(asker, account, &answer.by);
-        lines.push(Line { line: ResultLine { evidence, ..line }, counted: !answer.exempt });
+        let standing = if answer.exempt { Standing::Outside } else { Standing::Counted };
+        lines.push(Line { line: ResultLine { evidence, ..line }, standing });
     }
     lines
 }

@@ -6,7 +6,7 @@ use super::{
     guards,
     population::{Gap, Population},
     silence,
-    verdict::Line,
+    verdict::{Line, Standing},
 };
 use crate::{
     catalog::{Ask, Check},
@@ -64,7 +64,10 @@ impl Asker<'_> {
         for (account, outside) in &self.population.outside {
             let line =
                 self.line(check, (account, &outside.region), ObservationStatus::NotApplicable, outside.why.clone());
-            lines.push(Line { line: ResultLine { evidence: outside.evidence.clone(), ..line }, counted: false });
+            lines.push(Line {
+                line: ResultLine { evidence: outside.evidence.clone(), ..line },
+                standing: Standing::Outside,
+            });
         }
         lines.sort_by(|a, b| a.line.cmp(&b.line));
         lines.dedup_by(|a, b| a.line == b.line);
@@ -203,7 +206,7 @@ impl Asker<'_> {
 
     fn silent(&self, check: &Check, target: (&AccountId, &Region), silence: Silence) -> Line {
         let line = self.line(check, target, silence.status, silence.why);
-        Line { line: ResultLine { evidence: silence.evidence, ..line }, counted: true }
+        Line { line: ResultLine { evidence: silence.evidence, ..line }, standing: Standing::Counted }
     }
 
     /// A line about an account as a whole, without evidence yet.
@@ -263,7 +266,7 @@ fn observed(check: &Check, observation: &Observation) -> Line {
         since: observation.since,
         evidence: Some(observation.evidence.clone()),
     };
-    Line { line, counted: true }
+    Line { line, standing: Standing::Counted }
 }
 
 /// Keeps of a global resource, which several Regions may evaluate, the worst answer.

@@ -25,7 +25,8 @@
 //! | else any not applicable | not applicable | | else any not applicable | not applicable |
 //! | none at all | not assessed | | none at all | not assessed |
 //!
-//! Items that a person confirms, that are deliberately not automated, or that AWS's part covers are not assessed without evidence of that kind.
+//! Items that a person confirms, that are deliberately not automated, or that AWS's part covers are not assessed without evidence of that
+//! kind. What exceptions and attestations do: see `supplement`.
 //!
 //! Laws (property-tested): no gap, suppression, insufficient data, stale source, disabled service or empty population is ever
 //! "satisfied"; a further failing observation never improves a verdict; order never matters; duplicates count once.
@@ -36,6 +37,7 @@ mod population;
 mod requirement;
 mod results;
 mod silence;
+mod supplement;
 #[cfg(test)]
 mod tests;
 mod verdict;
@@ -44,9 +46,11 @@ use std::collections::BTreeMap;
 
 use lines::Asker;
 use population::Population;
+use verdict::Line;
 
 pub use population::CoverageRef;
 pub use results::results_files;
+pub use supplement::{Attestation, Exception, ExceptionUse, Supplements};
 
 use crate::{
     catalog::{Catalog, Check, Severity},
@@ -74,6 +78,23 @@ pub fn assess(
     header: AssessmentHeader,
     coverage_ref: CoverageRef<'_>,
 ) -> Result<Assessment, NoOrganization> {
+    let nothing = Supplements::none(header.closed);
+    assess_with(catalog, observed, plan, coverage, header, coverage_ref, &nothing).map(|(assessment, _)| assessment)
+}
+
+/// Judges as [`assess`] does, with the exceptions and attestations that people added; also returns what became of each exception.
+///
+/// # Errors
+/// Where the evidence describes no organisation.
+pub fn assess_with(
+    catalog: &Catalog,
+    observed: &Observed,
+    plan: &[PlannedTask],
+    coverage: &[Coverage],
+    header: AssessmentHeader,
+    coverage_ref: CoverageRef<'_>,
+    supplements: &Supplements,
+) -> Result<(Assessment, Vec<ExceptionUse>), NoOrganization> {
     let Some(organization) = &observed.organization else {
         let missing = OrganizationUnreadable::Missing("DescribeOrganization");
         return Err(observed.organization_unreadable.clone().unwrap_or(missing).into());
@@ -85,40 +106,42 @@ pub fn assess(
     };
     let mut checks = BTreeMap::new();
     let mut results: Vec<ResultLine> = Vec::new();
+    let mut uses = supplements.uses();
     for check in catalog.checks.values() {
-        let (result, mut lines) = judge(&asker, check);
-        checks.insert(check.id.clone(), result);
-        results.append(&mut lines);
+        let mut lines = asker.lines(check);
+        supplements.count(&lines, &mut uses);
+        supplements.except(&mut lines);
+        checks.insert(check.id.clone(), judge(check, &lines));
+        results.extend(lines.into_iter().map(|l| l.line));
     }
     results.sort_unstable();
     let out_of_scope = plan.iter().filter_map(|t| Some((t.account.clone(), t.out_of_scope.clone()?))).collect();
-    Ok(Assessment {
+    let assessment = Assessment {
         header,
         organization: organization.clone(),
         coverage: coverage.to_vec(),
         out_of_scope,
-        findings: requirement::findings(catalog, &checks),
+        findings: requirement::findings(catalog, &checks, supplements),
         checks,
         results,
         discrepancies: observed.discrepancies.clone(),
-    })
+    };
+    Ok((assessment, uses))
 }
 
-fn judge(asker: &Asker<'_>, check: &Check) -> (CheckResult, Vec<ResultLine>) {
-    let lines = asker.lines(check);
-    let status = verdict::of_lines(&lines);
+fn judge(check: &Check, lines: &[Line]) -> CheckResult {
+    let status = verdict::of_lines(lines);
     let mut counts = Counts::default();
     lines.iter().for_each(|l| counts.add(l.line.status));
-    let result = CheckResult {
+    CheckResult {
         check: check.id.clone(),
         title: requirement::english(&check.title),
         severity: severity(check.severity).to_owned(),
         status,
-        why: verdict::why(status, &lines),
+        why: verdict::why(status, lines),
         counts,
         remedy: check.remedy.clone(),
-    };
-    (result, lines.into_iter().map(|l| l.line).collect())
+    }
 }
 
 fn severity(severity: Severity) -> &'static str {

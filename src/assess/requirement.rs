@@ -2,16 +2,20 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::verdict;
+use super::{Supplements, verdict};
 use crate::{
     catalog::{Catalog, Confidence, Framework, How, Item, MappedCheck, Party, Requirement, Text},
     model::{CheckResult, Counts, Finding, ItemMode, ItemResult, Status},
 };
 
 /// Returns the verdicts of all requirements, in the catalogue's order.
-pub(super) fn findings(catalog: &Catalog, checks: &BTreeMap<String, CheckResult>) -> Vec<Finding> {
+pub(super) fn findings(
+    catalog: &Catalog,
+    checks: &BTreeMap<String, CheckResult>,
+    supplements: &Supplements,
+) -> Vec<Finding> {
     let all = catalog.frameworks.iter().flat_map(|f| f.requirements.iter().map(move |r| (f, r)));
-    all.map(|(framework, requirement)| finding(framework, requirement, catalog, checks)).collect()
+    all.map(|(framework, requirement)| finding(framework, requirement, catalog, checks, supplements)).collect()
 }
 
 fn finding(
@@ -19,8 +23,10 @@ fn finding(
     requirement: &Requirement,
     catalog: &Catalog,
     checks: &BTreeMap<String, CheckResult>,
+    supplements: &Supplements,
 ) -> Finding {
-    let items: Vec<_> = requirement.items.iter().map(|i| item(i, checks)).collect();
+    let attested = |item: &Item, mode| supplements.attested((&framework.id, &requirement.id, &item.id), mode);
+    let items: Vec<_> = requirement.items.iter().map(|i| item(i, checks, &|mode| attested(i, mode))).collect();
     let status = verdict::of_parts(items.iter().map(|i| i.status));
     let parts: Vec<_> = items.iter().map(|i| (i.item.as_str(), i.status, i.why.as_str())).collect();
     Finding {
@@ -46,7 +52,11 @@ fn finding(
     }
 }
 
-fn item(item: &Item, checks: &BTreeMap<String, CheckResult>) -> ItemResult {
+fn item(
+    item: &Item,
+    checks: &BTreeMap<String, CheckResult>,
+    attested: &dyn Fn(ItemMode) -> Option<(Status, String)>,
+) -> ItemResult {
     let (mode, status, why, used) = match &item.how {
         How::Automated { checks: mapped } => automated(mapped, checks),
         How::Manual { evidence, by, frequency } => {
@@ -62,6 +72,7 @@ fn item(item: &Item, checks: &BTreeMap<String, CheckResult>) -> ItemResult {
             (ItemMode::Inherited, Status::NotAssessed, verdict::sentence(why), &[][..])
         }
     };
+    let (status, why) = attested(mode).map_or((status, why), |(status, why)| (status, verdict::sentence(why)));
     ItemResult {
         item: item.id.clone(),
         title: english(&item.title),

@@ -2,19 +2,34 @@
 
 use crate::model::{Counts, ObservationStatus, ResultLine, Status};
 
-/// A line and whether it speaks for the population.
-///
-/// Lines about what lies outside it (out-of-scope accounts, the management account under SCPs) are shown and never decide.
+/// Whether a line decides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// It speaks for the population.
+    Counted,
+    /// It is about what lies outside: out-of-scope accounts, the management account under SCPs. Shown, never decides.
+    Outside,
+    /// A failure that an exception covers. Shown as a failure, never decides.
+    Excepted,
+}
+
+/// A line and whether it decides.
 #[derive(Debug, Clone)]
 pub(super) struct Line {
     pub line: ResultLine,
-    pub counted: bool,
+    pub standing: Standing,
+}
+
+impl Line {
+    fn counted(&self) -> bool {
+        self.standing == Standing::Counted
+    }
 }
 
 /// Returns the verdict on a check: any failure, else any hole, else at least one pass, else proof of nothing to ask.
 pub(super) fn of_lines(lines: &[Line]) -> Status {
     let mut counted = Counts::default();
-    lines.iter().filter(|l| l.counted).for_each(|l| counted.add(l.line.status));
+    lines.iter().filter(|l| l.counted()).for_each(|l| counted.add(l.line.status));
     match counted {
         Counts { fail: 1.., .. } => Status::NotSatisfied,
         Counts { not_assessed: 1.., .. } => Status::NotAssessed,
@@ -40,8 +55,8 @@ pub(super) fn of_parts(parts: impl IntoIterator<Item = Status>) -> Status {
 
 /// Says why a check got its verdict.
 pub(super) fn why(status: Status, lines: &[Line]) -> String {
-    let of = |wanted: ObservationStatus| lines.iter().filter(move |l| l.counted && l.line.status == wanted);
-    let total = lines.iter().filter(|l| l.counted).count();
+    let of = |wanted: ObservationStatus| lines.iter().filter(move |l| l.counted() && l.line.status == wanted);
+    let total = lines.iter().filter(|l| l.counted()).count();
     let missing = of(ObservationStatus::NotAssessed).count();
     let mut text = match status {
         Status::NotSatisfied => {
@@ -49,7 +64,9 @@ pub(super) fn why(status: Status, lines: &[Line]) -> String {
             let also = if missing > 0 { format!("; {missing} more could not be assessed") } else { String::new() };
             format!("{} of {total} answers fail{also}; the first: {first}", of(ObservationStatus::Fail).count())
         }
-        Status::NotAssessed if total == 0 => "It was asked of nothing: the population is empty".to_owned(),
+        Status::NotAssessed if total == 0 => {
+            "No answer counts: the population is empty, or all of it is excepted".to_owned()
+        }
         Status::NotAssessed => {
             let first = of(ObservationStatus::NotAssessed).next().map(|l| place(&l.line)).unwrap_or_default();
             format!("{missing} of {total} answers are missing, none fails; the first: {first}")
@@ -60,9 +77,14 @@ pub(super) fn why(status: Status, lines: &[Line]) -> String {
         },
         Status::NotApplicable => format!("In all {total} places it was seen that there is nothing to ask"),
     };
-    let outside = lines.iter().filter(|l| !l.counted).count();
-    if outside > 0 {
-        text.push_str(&format!(" ({outside} outside the population, listed and not counted)"));
+    let standing = |standing: Standing| lines.iter().filter(|l| l.standing == standing).count();
+    match standing(Standing::Excepted) {
+        0 => {}
+        excepted => text.push_str(&format!(" ({excepted} failures excepted, listed and not counted)")),
+    }
+    match standing(Standing::Outside) {
+        0 => {}
+        outside => text.push_str(&format!(" ({outside} outside the population, listed and not counted)")),
     }
     sentence(text)
 }

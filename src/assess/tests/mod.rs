@@ -4,6 +4,7 @@ mod disagreements;
 mod guarded;
 mod laws;
 mod spoiled;
+mod supplements;
 
 use serde_json::Value;
 
