@@ -91,6 +91,8 @@ const MAX_SILENT: u32 = 2;
 const MAX_EXPIRED: u32 = 3;
 const MAX_WAIT: Duration = Duration::from_secs(5);
 const MAX_RESTARTS: u32 = 2;
+/// A hundred million items: whoever sends more pages than that does not mean to end.
+const MAX_PAGES: u32 = 1_000_000;
 
 impl Tries {
     /// Waits double from `first`: no jitter, since each account has its own bucket and no herd shares it.
@@ -200,7 +202,7 @@ impl Caller {
                     if following.is_none() {
                         return Ok(());
                     }
-                    if following == token {
+                    if following == token || page == MAX_PAGES {
                         return Err(stuck(operation));
                     }
                     token = following;
@@ -358,6 +360,8 @@ fn aborted(operation: &str) -> Failure {
 }
 
 fn stuck(operation: &str) -> Failure {
-    let message = "the service returned the page token that it was given: the listing does not advance".to_owned();
+    let message =
+        "the service returned the page token that it was given, or no end of pages: the listing does not advance"
+            .to_owned();
     Failure { signal: Signal::Other, operation: operation.to_owned(), code: "pagination".to_owned(), message }
 }

@@ -35,6 +35,8 @@ pub(crate) enum Say {
     Error(u16, &'static str, &'static str),
     /// Closes the connection in the middle of the body.
     Cut,
+    /// Never answers.
+    Silence,
     /// A body of so many bytes.
     Long(usize),
 }
@@ -112,6 +114,7 @@ impl Loopback {
                     let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{\"half\":").await;
                     return;
                 }
+                Say::Silence => std::future::pending().await,
                 Say::Long(bytes) => (200, "", " ".repeat(bytes)),
             };
             let length = body.len();

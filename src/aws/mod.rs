@@ -271,7 +271,7 @@ impl Aws {
         &self.shared.settings.home_region
     }
 
-    /// Returns what makes this run's answers other than AWS's own: overridden endpoints, proxies, and each host outside AWS's domains
+    /// Returns what makes this run's answers other than AWS's own: overridden endpoints, proxies, trust roots, and each host outside AWS's domains
     /// that answered so far. Complete only once the run is over.
     pub fn overrides(&self) -> Vec<String> {
         let mut all = self.declared.clone();
@@ -399,8 +399,9 @@ fn declared_overrides() -> Vec<String> {
     let mut all: Vec<_> = std::env::vars()
         .filter(|(name, value)| {
             let upper = name.to_ascii_uppercase();
-            let proxy = ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"].contains(&upper.as_str());
-            !value.is_empty() && (proxy || name.starts_with("AWS_ENDPOINT_URL"))
+            let route = ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"].contains(&upper.as_str());
+            let trust = ["SSL_CERT_FILE", "SSL_CERT_DIR"].contains(&name.as_str());
+            !value.is_empty() && (route || trust || name.starts_with("AWS_ENDPOINT_URL"))
         })
         .map(|(name, value)| format!("{name}={}", without_userinfo(&value)))
         .collect();

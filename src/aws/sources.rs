@@ -1,10 +1,10 @@
 //! What the Config aggregator says about its sources, learnt once a run: central answers are only as good as it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-use super::{Aws, Caller, Failure, Quota, pages};
+use super::{Aws, Caller, Failure, Quota, Signal, pages};
 
 /// The aggregator's sources by account and Region.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -30,14 +30,17 @@ impl Sources {
     /// Asks for the aggregators and the state of their sources.
     pub(crate) async fn ask(aws: &Aws, caller: &Caller) -> Result<Self, Failure> {
         let client = caller.config_client();
-        let mut names = Vec::new();
+        let mut names = BTreeSet::new();
         let wanted = aws.aggregator().map(|name| vec![name.to_owned()]);
         let request = client.describe_configuration_aggregators().set_configuration_aggregator_names(wanted);
         pages!(caller, Quota::CONFIG, "DescribeConfigurationAggregators", request, |page| {
             let found = page.configuration_aggregators.unwrap_or_default();
             names.extend(found.into_iter().filter_map(|a| a.configuration_aggregator_name));
         })?;
-        let Some(name) = names.into_iter().min() else { return Ok(Self::default()) };
+        if names.len() > 1 {
+            return Err(ambiguous(&names));
+        }
+        let Some(name) = names.pop_first() else { return Ok(Self::default()) };
         let mut states = BTreeMap::new();
         let request =
             client.describe_configuration_aggregator_sources_status().configuration_aggregator_name(&name).limit(100);
@@ -54,6 +57,17 @@ impl Sources {
             }
         })?;
         Ok(Self { aggregator: Some(name), states })
+    }
+}
+
+/// Which of several is meant is not ours to guess: they may cover different accounts.
+fn ambiguous(names: &BTreeSet<String>) -> Failure {
+    let names: Vec<_> = names.iter().map(String::as_str).collect();
+    Failure {
+        signal: Signal::NoAggregator,
+        operation: "DescribeConfigurationAggregators".to_owned(),
+        code: "ambiguous".to_owned(),
+        message: format!("there are several aggregators ({})", names.join(", ")),
     }
 }
 

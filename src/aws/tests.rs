@@ -197,6 +197,25 @@ async fn a_cut_answer_is_recorded_and_asked_again() {
 }
 
 #[tokio::test]
+async fn silence_is_recorded_and_waited_for_twice_then_its_siblings_wait_once() {
+    let aws = Loopback::start(nth("DescribeConfigRules", |_, _| Say::Silence)).await;
+    let sdk = aws.sdk().await;
+    let brief =
+        aws_config::timeout::TimeoutConfig::builder().operation_attempt_timeout(Duration::from_millis(60)).build();
+    let sdk = sdk.to_builder().timeout_config(brief).build();
+    let mut settings = Settings::new(region(), "Audit", "orgproof-run-1");
+    settings.backoff = Duration::from_millis(1);
+    let connection = Aws::over(sdk, settings, Vec::new()).await.unwrap();
+    let sink = Arc::new(Kept::default());
+    let central = connection.central(sink.clone());
+    for _ in 0..2 {
+        assert_eq!(rules(&central).await.unwrap_err().signal, Signal::TimedOut);
+    }
+    let line = |attempt: u32| format!("DescribeConfigRules p0 a{attempt} - timeout");
+    assert_eq!(sink.lines(), [line(1), line(2), line(1)]);
+}
+
+#[tokio::test]
 async fn an_answer_beyond_all_bounds_is_not_read() {
     let aws = Loopback::start(nth("DescribeConfigRules", |_, _| Say::Long(capture::MAX_BODY + 1))).await;
     let central = aws.connect().await.unwrap().central(Arc::new(NoSink));

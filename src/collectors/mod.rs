@@ -2,6 +2,17 @@
 //!
 //! A collector asks its questions, lets the caller record every answer raw, and reads only what it needs for the next question. A failed
 //! question never drops its siblings: the task goes on and says at its end what is missing (`job.rs`).
+//!
+//! | asked | by whom | where |
+//! | --- | --- | --- |
+//! | `organization`, `config-aggregator`, `config-aggregate-compliance`, `securityhub-organization` | the audit account | home Region |
+//! | `regions` | the account's audit role | home Region |
+//! | `config-recorder`, `config-rules`, `securityhub-hub` | the account's audit role | the target's Region |
+//! | `config-compliance`, `securityhub-findings`, fan-out | the account's audit role | the target's Region |
+//! | the same, central | the audit account, over the aggregated view | home Region |
+//!
+//! A central question that brings nothing, or that the target knows better (has its recorder stopped?), is followed by one to the target:
+//! silence in an aggregated view is no evidence.
 
 use std::{panic::AssertUnwindSafe, sync::Arc};
 

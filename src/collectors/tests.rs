@@ -206,6 +206,19 @@ async fn what_has_no_aggregated_view_is_never_answered_by_the_audit_account() {
 }
 
 #[tokio::test]
+async fn of_several_aggregators_none_is_guessed() {
+    let run = collect(Collector::ConfigAggregator, Mode::Central, |asked| match asked.operation.as_str() {
+        "DescribeConfigurationAggregators" => ok(
+            r#"{"ConfigurationAggregators":[{"ConfigurationAggregatorName":"a"},{"ConfigurationAggregatorName":"b"}]}"#,
+        ),
+        _ => ok(""),
+    })
+    .await;
+    assert_eq!(run.outcome.state, CoverageState::Failed);
+    assert!(run.outcome.error.unwrap().contains("[config] aggregator"), "says what to set");
+}
+
+#[tokio::test]
 async fn without_an_organization_the_run_ends_at_once_with_a_reason() {
     for (code, operation) in
         [("AWSOrganizationsNotInUseException", "DescribeOrganization"), ("AccessDeniedException", "ListAccounts")]
