@@ -1,1 +1,7 @@
+//! The attack table: a genuine archive or store, one thing done to it, and the code that must come of it.
 
+mod attacks;
+mod chains;
+mod fixture;
+mod stock;
+mod zips;
