@@ -13,11 +13,13 @@ mod overlay;
 mod questions;
 mod raw;
 mod read;
+pub mod sheet;
 mod suggest;
 #[cfg(test)]
 mod tests;
 mod validate;
 pub mod view;
+mod write;
 
 pub use fault::{CODES, Fault, Faults};
 pub use files::{CatalogFiles, digest, load, shipped};

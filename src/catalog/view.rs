@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, fmt, path::Path};
 
 use serde::Serialize;
 
-use super::{Ask, Catalog, Check, Confidence, Faults, Framework, How, Party, Requirement, Text, load, shipped};
+use super::{Ask, Catalog, Check, Confidence, Faults, Framework, How, Requirement, Text, load, shipped};
 
 /// Returns `text` in `lang`, or in English where it has none.
 pub fn in_language<'a>(text: &'a Text, lang: &str) -> &'a str {
@@ -225,10 +225,10 @@ pub fn matrix(catalog: &Catalog, lang: &str) -> Vec<MatrixRow> {
                     framework: framework.id.clone(),
                     requirement: requirement.id.clone(),
                     item: item.id.clone(),
-                    responsibility: party(requirement.responsibility),
+                    responsibility: requirement.responsibility.as_str(),
                     mode,
                     by,
-                    confidence: weakest.map(confidence),
+                    confidence: weakest.map(Confidence::as_str),
                     title: in_language(&requirement.title, lang).to_owned(),
                 });
             }
@@ -319,7 +319,7 @@ fn requirement_lines(framework: &Framework, r: &Requirement, catalog: &Catalog, 
     let mut lines = vec![
         format!("{} {}  {}", framework.id, r.id, in_language(&r.title, lang)),
         format!("  {}", in_language(&r.description, lang)),
-        format!("  responsibility: {} ({})", party(r.responsibility), r.responsibility_reason),
+        format!("  responsibility: {} ({})", r.responsibility.as_str(), r.responsibility_reason),
     ];
     if let Some(part) = &r.aws_part {
         lines.push(format!("  AWS's part: {} (AWS Artifact: {})", part.what, part.attestation));
@@ -332,7 +332,7 @@ fn requirement_lines(framework: &Framework, r: &Requirement, catalog: &Catalog, 
         match &item.how {
             How::Automated { checks } => lines.extend(checks.iter().map(|mapped| {
                 let title = catalog.checks.get(&mapped.check).map_or("", |check| in_language(&check.title, lang));
-                let confidence = confidence(mapped.confidence);
+                let confidence = mapped.confidence.as_str();
                 format!("    automated by {} ({title}); {confidence}: {}", mapped.check, mapped.source)
             })),
             How::Manual { evidence, frequency, by } => {
@@ -381,22 +381,6 @@ fn question(ask: &Ask) -> String {
         Ask::GuardedActions { actions, .. } => format!("denied by service control policy: {}", actions.join(", ")),
         Ask::State { state, of: Some(of) } => format!("state {state} of {of}"),
         Ask::State { state, of: None } => format!("state {state}"),
-    }
-}
-
-fn party(party: Party) -> &'static str {
-    match party {
-        Party::Aws => "aws",
-        Party::Shared => "shared",
-        Party::Customer => "customer",
-    }
-}
-
-fn confidence(confidence: Confidence) -> &'static str {
-    match confidence {
-        Confidence::AwsDocumented => "aws-documented",
-        Confidence::Derived => "derived",
-        Confidence::Judgement => "judgement",
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod damaged;
 mod overlays;
+mod round_trips;
 mod views;
 
 use std::{collections::BTreeSet, path::Path};
