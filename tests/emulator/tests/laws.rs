@@ -166,8 +166,8 @@ fn control_policies_region_switches_and_faults_speak_as_aws_does() {
     assert!(denied.body.contains("with an explicit deny in a service control policy"), "{}", denied.body);
     let away = inside("110000000022").rest("securityhub", "eu-south-1", "/findings", &nothing());
     assert_eq!((away.status, away.code.as_str()), (403, "UnrecognizedClientException"));
-    let busy = inside("110000000014").json("config", "eu-west-1", "DescribeConfigRules", &nothing());
-    assert_eq!((busy.status, busy.code.as_str()), (400, "ThrottlingException"));
+    let busy = inside("110000000014").rest("securityhub", "eu-west-1", "/findings", &nothing());
+    assert_eq!((busy.status, busy.code.as_str()), (429, "LimitExceededException"));
     let off = inside("110000000021").rest("securityhub", "eu-west-1", "/findings", &nothing());
     assert_eq!((off.status, off.code.as_str()), (401, "InvalidAccessException"));
     let stopped =
