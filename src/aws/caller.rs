@@ -261,9 +261,9 @@ impl Caller {
         captured: Captured,
         error: Option<String>,
     ) -> Result<(), Failure> {
-        if let Some(host) = &captured.host {
-            self.shared.spoke_to(host);
-        }
+        // What was never sent (no credentials, no endpoint) is no attempt.
+        let Some(host) = &captured.host else { return Ok(()) };
+        self.shared.spoke_to(host);
         let secret = quota == Quota::STS;
         let request = if secret { None } else { request_json(quota, &captured) };
         let body = if secret || captured.echoes_credentials() { None } else { captured.body };

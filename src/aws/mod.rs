@@ -396,17 +396,20 @@ async fn identity(sdk: &aws_config::SdkConfig, settings: &Settings) -> Result<(A
 
 /// Reads the environment as the SDK does, to say what it will do; user names and passwords in addresses are left out.
 fn declared_overrides() -> Vec<String> {
-    let mut all: Vec<_> = std::env::vars()
-        .filter(|(name, value)| {
-            let upper = name.to_ascii_uppercase();
-            let route = ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"].contains(&upper.as_str());
-            let trust = ["SSL_CERT_FILE", "SSL_CERT_DIR"].contains(&name.as_str());
-            !value.is_empty() && (route || trust || name.starts_with("AWS_ENDPOINT_URL"))
-        })
-        .map(|(name, value)| format!("{name}={}", without_userinfo(&value)))
-        .collect();
+    let mut all: Vec<_> = std::env::vars().filter_map(|(name, value)| declared_override(&name, &value)).collect();
     all.sort();
     all
+}
+
+fn declared_override(name: &str, value: &str) -> Option<String> {
+    let upper = name.to_ascii_uppercase();
+    match upper.as_str() {
+        _ if value.is_empty() => None,
+        "SSL_CERT_FILE" | "SSL_CERT_DIR" => Some(format!("trust roots {upper}={value}")),
+        "HTTP_PROXY" | "HTTPS_PROXY" | "ALL_PROXY" => Some(format!("proxy {upper}={}", without_userinfo(value))),
+        _ if upper.starts_with("AWS_ENDPOINT_URL") => Some(format!("endpoint {upper}={}", without_userinfo(value))),
+        _ => None,
+    }
 }
 
 fn without_userinfo(url: &str) -> String {

@@ -260,7 +260,18 @@ async fn bad_credentials_and_a_dead_endpoint_say_what_to_do() {
 }
 
 #[test]
-fn addresses_are_shown_without_user_and_password() {
-    assert_eq!(without_userinfo("http://user:pass@proxy:3128/x"), "http://proxy:3128/x");
-    assert_eq!(without_userinfo("proxy:3128"), "proxy:3128");
+fn what_the_environment_overrides_is_named_without_user_and_password() {
+    let said = |name, value| declared_override(name, value);
+    assert_eq!(
+        said("https_proxy", "http://user:pass@proxy:3128/x").as_deref(),
+        Some("proxy HTTPS_PROXY=http://proxy:3128/x")
+    );
+    assert_eq!(said("ALL_PROXY", "u:p@proxy:3128").as_deref(), Some("proxy ALL_PROXY=proxy:3128"));
+    assert_eq!(
+        said("AWS_ENDPOINT_URL_CONFIG_SERVICE", "http://127.0.0.1:1").as_deref(),
+        Some("endpoint AWS_ENDPOINT_URL_CONFIG_SERVICE=http://127.0.0.1:1")
+    );
+    assert_eq!(said("SSL_CERT_FILE", "/etc/own.pem").as_deref(), Some("trust roots SSL_CERT_FILE=/etc/own.pem"));
+    assert_eq!(said("AWS_SECRET_ACCESS_KEY", "x"), None);
+    assert_eq!(said("AWS_ENDPOINT_URL", ""), None);
 }
