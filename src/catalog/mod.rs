@@ -24,6 +24,9 @@ mod write;
 pub use fault::{CODES, Fault, Faults};
 pub use files::{CatalogFiles, digest, load, shipped};
 
+/// JSON Schema (draft 2020-12) of a catalogue file, for editors; the same as `controls/schema.json`.
+pub const SCHEMA: &str = include_str!("../../controls/schema.json");
+
 /// A text by language tag; `en` is always there.
 pub type Text = BTreeMap<String, String>;
 

@@ -13,6 +13,46 @@ use super::{
     suggest::did_you_mean,
 };
 
+/// Keys of a file.
+pub(super) const FILE_KEYS: &[&str] = &["id", "title", "version", "from", "only", "requirement", "check", "means"];
+/// Keys of a requirement.
+pub(super) const REQUIREMENT_KEYS: &[&str] = &[
+    "id",
+    "title",
+    "description",
+    "responsibility",
+    "responsibility-reason",
+    "aws-part",
+    "customer-response",
+    "item",
+    "owner",
+    "reviewed",
+];
+/// Keys of an item.
+pub(super) const ITEM_KEYS: &[&str] =
+    &["id", "title", "checks", "confidence", "source", "manual", "not-automated", "inherited"];
+/// Keys of a mapping.
+pub(super) const MAPPING_KEYS: &[&str] = &["check", "confidence", "source"];
+/// Keys of a check.
+pub(super) const CHECK_KEYS: &[&str] = &[
+    "id",
+    "title",
+    "config-rule",
+    "securityhub",
+    "guarded-actions",
+    "conditional",
+    "state",
+    "of",
+    "severity",
+    "pass",
+    "fail",
+    "not-applicable",
+    "not-assessed",
+    "remedy",
+    "resource-types",
+    "global",
+];
+
 /// Reads one file's text; faults go to `faults`, and what could be read is returned.
 pub(super) fn read(source: &Source, text: &str, faults: &mut Faults) -> UnvalidatedFile {
     let Source { shown, path, wanted, .. } = source;
@@ -60,7 +100,7 @@ struct Table<'t, 'i> {
 impl Reader<'_> {
     fn file(&mut self, table: &DeTable<'_>) -> (Option<UnvalidatedFramework>, Vec<UnvalidatedCheck>) {
         let top = Table { table, line: 0, name: "the file".to_owned() };
-        self.known(&top, &["id", "title", "version", "from", "only", "requirement", "check", "means"]);
+        self.known(&top, FILE_KEYS);
         let (not_applicable, not_assessed) = match self.child(&top, "means") {
             Some(means) => {
                 self.known(&means, &["not-applicable", "not-assessed"]);
@@ -86,19 +126,7 @@ impl Reader<'_> {
     }
 
     fn requirement(&mut self, t: &Table<'_, '_>) -> UnvalidatedRequirement {
-        const KEYS: &[&str] = &[
-            "id",
-            "title",
-            "description",
-            "responsibility",
-            "responsibility-reason",
-            "aws-part",
-            "customer-response",
-            "item",
-            "owner",
-            "reviewed",
-        ];
-        self.known(t, KEYS);
+        self.known(t, REQUIREMENT_KEYS);
         let items = self.children(t, "item");
         let aws_part = self.child(t, "aws-part").map(|part| {
             self.known(&part, &["what", "attestation"]);
@@ -120,7 +148,7 @@ impl Reader<'_> {
     }
 
     fn item(&mut self, t: &Table<'_, '_>) -> UnvalidatedItem {
-        self.known(t, &["id", "title", "checks", "confidence", "source", "manual", "not-automated", "inherited"]);
+        self.known(t, ITEM_KEYS);
         let mut modes = Vec::new();
         if let Some(value) = t.table.get("checks") {
             modes.push(UnvalidatedHow::Checks(self.mappings(t, value)));
@@ -162,7 +190,7 @@ impl Reader<'_> {
     }
 
     fn mapping(&mut self, t: &Table<'_, '_>) -> UnvalidatedMapping {
-        self.known(t, &["check", "confidence", "source"]);
+        self.known(t, MAPPING_KEYS);
         UnvalidatedMapping {
             check: self.required(t, "check"),
             confidence: self.required(t, "confidence"),
@@ -171,25 +199,7 @@ impl Reader<'_> {
     }
 
     fn check(&mut self, t: &Table<'_, '_>, na: Option<&At<String>>, unseen: Option<&At<String>>) -> UnvalidatedCheck {
-        const KEYS: &[&str] = &[
-            "id",
-            "title",
-            "config-rule",
-            "securityhub",
-            "guarded-actions",
-            "conditional",
-            "state",
-            "of",
-            "severity",
-            "pass",
-            "fail",
-            "not-applicable",
-            "not-assessed",
-            "remedy",
-            "resource-types",
-            "global",
-        ];
-        self.known(t, KEYS);
+        self.known(t, CHECK_KEYS);
         let default = |reader: &mut Self, key, default: Option<&At<String>>| match default {
             Some(value) if !t.table.contains_key(key) => Some(value.clone()),
             _ => reader.required(t, key),

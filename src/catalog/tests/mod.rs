@@ -2,7 +2,9 @@
 
 mod damaged;
 mod overlays;
+mod properties;
 mod round_trips;
+mod schema;
 mod views;
 
 use std::{collections::BTreeSet, path::Path};
