@@ -259,6 +259,31 @@ async fn bad_credentials_and_a_dead_endpoint_say_what_to_do() {
     );
 }
 
+#[tokio::test]
+async fn an_account_without_organization_is_told_so_before_a_run_opens() {
+    let table =
+        [("DescribeOrganization", "AWSOrganizationsNotInUseException"), ("ListAccounts", "AccessDeniedException")];
+    for (operation, code) in table {
+        let aws = Loopback::start(nth(operation, move |_, _| Say::Error(400, code, "no"))).await;
+        let error = aws.connect().await.unwrap().preflight().await.unwrap_err();
+        assert!(matches!(&error, SetupError::NoOrganization { said, .. } if said.contains(code)), "{error}");
+        assert!(error.to_string().contains("delegated administrator"));
+    }
+    let aws = Loopback::start(|_| Say::Ok(String::new())).await;
+    assert_eq!(aws.connect().await.unwrap().preflight().await, Ok(()));
+}
+
+#[tokio::test]
+async fn an_unknown_aggregator_is_told_before_a_run_opens() {
+    let missing = |_: usize, _: &Asked| Say::Error(400, "NoSuchConfigurationAggregatorException", "no such aggregator");
+    let aws = Loopback::start(nth("DescribeConfigurationAggregators", missing)).await;
+    let mut settings = Settings::new(region(), "Audit", "orgproof-run-1");
+    assert_eq!(Aws::over(aws.sdk().await, settings.clone(), Vec::new()).await.unwrap().preflight().await, Ok(()));
+    settings.aggregator = Some("orgg".to_owned());
+    let error = Aws::over(aws.sdk().await, settings, Vec::new()).await.unwrap().preflight().await.unwrap_err();
+    assert!(matches!(&error, SetupError::NoAggregator { name, .. } if name == "orgg"), "{error}");
+}
+
 #[test]
 fn what_the_environment_overrides_is_named_without_user_and_password() {
     let said = |name, value| declared_override(name, value);
