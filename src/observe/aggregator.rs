@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 
-use super::wire::{Time, list_answer};
+use super::wire::{Time, list_answer, time};
 use crate::model::{AccountId, EvidenceRef, Region};
 
 #[derive(Debug, Clone, Deserialize)]
@@ -17,7 +17,7 @@ pub(super) struct RawSource {
     aws_region: Option<String>,
     #[serde(default)]
     last_update_status: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "time")]
     last_update_time: Option<Time>,
     #[serde(default)]
     last_error_code: Option<String>,

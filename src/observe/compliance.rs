@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use super::wire::{Strings, Time, list_answer};
+use super::wire::{Strings, Time, list_answer, time};
 use crate::model::{ObservationStatus, TaskId};
 
 /// One resource's answer to one rule, by the rule's name in the account.
@@ -27,7 +27,7 @@ struct RawItem {
     account_id: String,
     aws_region: String,
     configuration: RawConfiguration,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "time")]
     configuration_item_capture_time: Option<Time>,
 }
 
@@ -51,7 +51,7 @@ struct RawEntry {
 pub(super) struct RawResult {
     evaluation_result_identifier: RawIdentifier,
     compliance_type: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "time")]
     result_recorded_time: Option<Time>,
     #[serde(default)]
     annotation: Option<String>,

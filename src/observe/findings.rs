@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use super::wire::{Strings, Time, list_answer};
+use super::wire::{Strings, Time, list_answer, time};
 use crate::model::{ObservationStatus, Question, TaskId};
 
 #[derive(Deserialize)]
@@ -35,7 +35,7 @@ struct RawFinding {
     #[serde(default)]
     product_fields: Option<BTreeMap<String, String>>,
     resources: Vec<RawResource>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "time")]
     updated_at: Option<Time>,
 }
 

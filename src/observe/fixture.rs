@@ -116,10 +116,6 @@ impl World {
         known.body = body.to_string();
     }
 
-    fn mode_of(&self, id: &TaskId) -> Mode {
-        self.plan.iter().find(|p| p.task == *id).unwrap().mode
-    }
-
     /// The answer of an operation of a task.
     pub(crate) fn get(&self, id: &TaskId, operation: &str) -> Value {
         let known = self.attempts[id].iter().find(|a| a.operation == operation).unwrap();
@@ -130,11 +126,12 @@ impl World {
     pub(crate) fn observe_in(&self, order: &[usize]) -> Observed {
         let mut observer = Observer::new();
         let tasks: Vec<_> = self.attempts.iter().collect();
+        let modes: BTreeMap<_, _> = self.plan.iter().map(|p| (&p.task, p.mode)).collect();
         let order: Vec<usize> = if order.is_empty() { (0..tasks.len()).collect() } else { order.to_vec() };
         for index in order {
             let (id, attempts) = tasks[index];
             for (seq, attempt) in attempts.iter().enumerate() {
-                let mode = if attempt.inside { Mode::FanOut } else { self.mode_of(id) };
+                let mode = if attempt.inside { Mode::FanOut } else { modes[id] };
                 let call = call(id, seq as u64, attempt, mode);
                 let seal = Sha256Digest::of("seal");
                 observer.push(Exchange { call: &call, body: attempt.body.as_bytes(), seal });

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use super::wire::{Time, list_answer};
+use super::wire::{Time, list_answer, time};
 use crate::model::EvidenceRef;
 
 #[derive(Debug, Clone, Deserialize)]
@@ -13,7 +13,7 @@ use crate::model::EvidenceRef;
 pub(super) struct RawHub {
     #[serde(rename = "HubArn")]
     _hub_arn: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "time")]
     pub subscribed_at: Option<Time>,
 }
 

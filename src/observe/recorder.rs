@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::wire::{Time, list_answer};
+use super::wire::{Time, list_answer, time};
 use crate::model::EvidenceRef;
 
 /// Types that a recorder of "all supported types" records only with `includeGlobalResourceTypes`.
@@ -63,11 +63,11 @@ pub(super) struct RawStatus {
     last_status: Option<String>,
     #[serde(default)]
     last_error_code: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "time")]
     last_start_time: Option<Time>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "time")]
     last_stop_time: Option<Time>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "time")]
     last_status_change_time: Option<Time>,
     #[serde(default)]
     service_principal: Option<String>,

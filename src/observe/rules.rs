@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use super::wire::{Strings, Time, list_answer};
+use super::wire::{Strings, Time, list_answer, time};
 use crate::model::EvidenceRef;
 
 #[derive(Debug, Clone, Deserialize)]
@@ -38,13 +38,13 @@ struct RawScope {
 #[serde(rename_all = "PascalCase")]
 pub(super) struct RawEvaluation {
     pub config_rule_name: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "time")]
     last_successful_invocation_time: Option<Time>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "time")]
     last_failed_invocation_time: Option<Time>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "time")]
     last_successful_evaluation_time: Option<Time>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "time")]
     last_failed_evaluation_time: Option<Time>,
     #[serde(default)]
     last_error_code: Option<String>,
@@ -66,7 +66,7 @@ pub(super) struct RawExecution {
     pub resource_key: RawKey,
     #[serde(default)]
     pub state: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "time")]
     pub last_updated_time: Option<Time>,
 }
 
