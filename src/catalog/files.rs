@@ -9,11 +9,11 @@ use std::{
 use toml::de::DeValue;
 
 use super::{
-    Catalog, Faults,
+    Catalog, Check, Faults,
     raw::{UnvalidatedCatalog, UnvalidatedFile},
     read,
     suggest::did_you_mean,
-    validate::{Identifiers, validate},
+    validate::{Identifiers, every_check, validate},
 };
 use crate::model::Sha256Digest;
 
@@ -33,6 +33,18 @@ static SHIPPED: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/catalog.r
 pub fn shipped() -> Vec<&'static str> {
     let frameworks = SHIPPED.iter().filter_map(|(path, _)| path.strip_prefix("frameworks/")?.strip_suffix(".toml"));
     frameworks.collect()
+}
+
+/// Returns every shipped check by id, whether a framework uses it or not: what an own framework may build on.
+///
+/// # Errors
+/// All faults at once; what is shipped has none.
+pub fn shipped_checks() -> Result<BTreeMap<String, Check>, Faults> {
+    let mut faults = Faults::default();
+    let checks = SHIPPED.iter().filter(|(path, _)| path.starts_with("checks/"));
+    let sources: Vec<_> = checks.map(|file| Source::shipped(file, false)).collect();
+    let raw = read_all(&sources, &mut faults);
+    every_check(&raw, faults)
 }
 
 /// Loads the frameworks that were asked for: ids of shipped ones, or paths (relative to `base`) of the user's own files.

@@ -22,7 +22,7 @@ pub mod view;
 mod write;
 
 pub use fault::{CODES, Fault, Faults};
-pub use files::{CatalogFiles, digest, load, shipped};
+pub use files::{CatalogFiles, digest, load, shipped, shipped_checks};
 
 /// JSON Schema (draft 2020-12) of a catalogue file, for editors; the same as `controls/schema.json`.
 pub const SCHEMA: &str = include_str!("../../controls/schema.json");

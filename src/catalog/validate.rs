@@ -41,19 +41,37 @@ pub(super) fn validate(
         }
         frameworks.push(framework);
     }
+    let mut checks = checks(raw, &defined, identifiers, &mut faults);
+    frameworks.extend(bare(raw, &checks, &used(&frameworks)));
+    let used = used(&frameworks);
+    checks.retain(|id, _| used.contains(id));
+    faults.none_or(Catalog { frameworks, checks, digest })
+}
+
+/// Validates every check of `raw`, used or not.
+fn checks(
+    raw: &UnvalidatedCatalog,
+    defined: &BTreeMap<String, String>,
+    identifiers: Identifiers,
+    faults: &mut Faults,
+) -> BTreeMap<String, Check> {
     let mut checks = BTreeMap::new();
     for file in &raw.files {
         for check in &file.checks {
-            let mut reader = Validator { file: &file.shown, defined: &defined, faults: &mut faults };
+            let mut reader = Validator { file: &file.shown, defined, faults: &mut *faults };
             if let Some(check) = reader.check(check, identifiers) {
                 checks.insert(check.id.clone(), check);
             }
         }
     }
-    frameworks.extend(bare(raw, &checks, &used(&frameworks)));
-    let used = used(&frameworks);
-    checks.retain(|id, _| used.contains(id));
-    faults.none_or(Catalog { frameworks, checks, digest })
+    checks
+}
+
+/// Validates every check of `raw` for its own sake.
+pub(super) fn every_check(raw: &UnvalidatedCatalog, mut faults: Faults) -> Result<BTreeMap<String, Check>, Faults> {
+    let defined = defined_checks(raw, &mut faults);
+    let checks = checks(raw, &defined, Identifiers::Checked, &mut faults);
+    faults.none_or(checks)
 }
 
 /// Makes a framework of each file of the user's own that holds checks only: one requirement for each check that no other

@@ -108,6 +108,19 @@ fn every_shipped_check_of_security_hub_has_awss_severity_and_its_own_id() {
 }
 
 #[test]
+fn every_current_control_has_a_check_and_the_six_rules_that_newcomers_ask_about_too() {
+    let checks = shipped_checks().unwrap();
+    for (control, _) in facts::CONTROLS.iter().filter(|(_, status)| *status == "current") {
+        assert!(checks.contains_key(&format!("securityhub/{control}")), "{control}");
+    }
+    let rules = ["S3_BUCKET_PUBLIC_READ_PROHIBITED", "ELB_LOGGING_ENABLED", "INCOMING_SSH_DISABLED"];
+    for rule in rules.iter().chain(&["EC2_INSTANCE_MANAGED_BY_SSM", "CLOUD_TRAIL_ENABLED", "ACCESS_KEYS_ROTATED"]) {
+        let check = &checks[&format!("config/{rule}")];
+        assert_eq!(check.ask, Ask::ConfigRule { identifier: (*rule).to_owned() });
+    }
+}
+
+#[test]
 fn things_that_no_region_owns_are_global() {
     let (catalog, _) = load(&owned(&shipped()), Path::new(".")).unwrap();
     let iam = |check: &&Check| check.resource_types.iter().any(|kind| kind.starts_with("AWS::IAM::"));

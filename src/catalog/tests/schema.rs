@@ -27,4 +27,5 @@ fn the_schema_knows_the_same_keys_and_states_as_the_reader() {
     let states = schema["$defs"]["check"]["properties"]["state"]["enum"].as_array().unwrap();
     let known = names(facts::STATES.iter().map(|(name, _)| *name));
     assert_eq!(names(states.iter().map(|state| state.as_str().unwrap())), known);
+    assert_eq!(names(crate::observe::states::ALL.into_iter()), known, "lint accepts what the program reads");
 }
