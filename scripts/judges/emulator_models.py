@@ -17,8 +17,8 @@ import boto3
 import botocore.exceptions
 from botocore.config import Config
 
-from emulator_process import ROOT, emulator
-from model_check import check_answer
+from support.emulator_process import ROOT, emulator
+from support.model_check import check_answer
 
 ORGANIZATIONS = ROOT / "tests" / "emulator" / "organizations"
 NO_RETRY = Config(retries={"max_attempts": 0, "mode": "standard"}, parameter_validation=True)

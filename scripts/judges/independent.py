@@ -24,7 +24,7 @@ import boto3
 import botocore.exceptions
 from botocore.config import Config
 
-from emulator_process import ROOT, emulator
+from support.emulator_process import ROOT, emulator
 
 #: What moto 5.2.5 is known to do otherwise, so that nothing is concluded from it.
 KNOWN = [
