@@ -116,4 +116,26 @@ proptest! {
         let status = |world: &World| assessed(world).findings.into_iter().map(|f| (f.requirement, f.status, f.counts)).collect::<Vec<_>>();
         prop_assert_eq!(status(&world), status(&twice));
     }
+
+    #[test]
+    fn an_answer_cut_short_anywhere_satisfies_nothing_that_needs_it(
+        task in any::<prop::sample::Index>(),
+        attempt in any::<prop::sample::Index>(),
+        cut in any::<prop::sample::Index>(),
+        central in any::<bool>(),
+    ) {
+        let mut world = World::new(if central { Mode::Central } else { Mode::FanOut });
+        let ids: Vec<_> = world.attempts.keys().filter(|t| t.collector.scope() == crate::model::Scope::Target).cloned().collect();
+        let id = task.get(&ids);
+        let attempts = world.attempts.get_mut(id).unwrap();
+        let attempt = attempt.index(attempts.len());
+        let body = &mut attempts[attempt].body;
+        body.truncate(cut.index(body.len()));
+        let check = match id.collector {
+            Collector::SecurityhubHub | Collector::SecurityhubFindings => CONTROL,
+            _ => RULE,
+        };
+        let (status, why) = verdict(&assessed(&world), check);
+        prop_assert_eq!(status, Status::NotAssessed, "{}", why);
+    }
 }
