@@ -120,23 +120,17 @@ struct Data<'a> {
 }
 
 fn data(source: &Source<'_>) -> Result<String, ReportError> {
-    let texts: Vec<[String; 3]> = source.assessment.results.iter().map(owned).collect();
-    let mut order: Vec<usize> = (0..texts.len()).collect();
-    let calm = |i: &usize| {
-        source.assessment.results.get(*i).map(|r| match r.status {
-            ObservationStatus::Fail => 0,
-            ObservationStatus::NotAssessed => 1,
-            ObservationStatus::Pass => 2,
-            ObservationStatus::NotApplicable => 3,
-        })
-    };
-    order.sort_by_key(calm);
+    let mut order: Vec<&ResultLine> = source.assessment.results.iter().collect();
+    order.sort_by_key(|r| match r.status {
+        ObservationStatus::Fail => 0,
+        ObservationStatus::NotAssessed => 1,
+        ObservationStatus::Pass => 2,
+        ObservationStatus::NotApplicable => 3,
+    });
     order.truncate(EMBEDDED_RESULTS);
+    let texts: Vec<[String; 3]> = order.iter().map(|r| owned(r)).collect();
     let mut strings = Strings::default();
-    let rows = order
-        .iter()
-        .filter_map(|i| Some(row(source.assessment.results.get(*i)?, texts.get(*i)?, &mut strings)))
-        .collect();
+    let rows = order.iter().zip(&texts).map(|(line, texts)| row(line, texts, &mut strings)).collect();
     let word = |path| source.texts.get(path);
     let data = Data {
         rows,

@@ -293,3 +293,35 @@ fn every_language_states_the_same_verdicts_and_no_template_falls_back_to_a_key()
         }
     }
 }
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig { cases: 12, failure_persistence: None, ..Default::default() })]
+
+    #[test]
+    fn no_text_whatsoever_adds_an_element_to_the_page(text in "(<|>|\"|'|&|/|script|=|\u{202e}|\u{0}|\\PC|\n){0,24}") {
+        let mut assessment = sample::assessment();
+        assessment.results.truncate(100);
+        let elements = |assessment: &Assessment| {
+            let files = render("html", assessment, &sample::provenance()).unwrap();
+            let page = String::from_utf8(files[0].1.clone()).unwrap();
+            (page.matches('<').count(), page.contains('\u{202e}') || page.contains('\u{0}'))
+        };
+        let fill = |assessment: &mut Assessment, text: &str| {
+            assessment.organization.accounts[3].name = text.to_owned();
+            assessment.findings[0].title = text.to_owned();
+            assessment.findings[0].why = text.to_owned();
+            assessment.findings[0].items[0].confidence = text.to_owned();
+            assessment.discrepancies[0].kind = text.to_owned();
+            let failed = assessment.results.iter_mut().find(|r| r.status == ObservationStatus::Fail).unwrap();
+            failed.resource.id = text.to_owned();
+            let gap = assessment.coverage.iter_mut().find(|c| c.gap).unwrap();
+            gap.error = Some(text.to_owned());
+        };
+        fill(&mut assessment, "x");
+        let (plain, _) = elements(&assessment);
+        fill(&mut assessment, &format!("x{text}"));
+        let (hostile, deceptive) = elements(&assessment);
+        proptest::prop_assert_eq!(plain, hostile);
+        proptest::prop_assert!(!deceptive);
+    }
+}

@@ -16,8 +16,16 @@ use super::{
     text::visible,
 };
 
-/// Rows of a sheet below its header (Excel's limit is 1,048,576 in all); more go on in a second sheet.
-const SHEET_ROWS: u32 = 1_048_575;
+/// How large a sheet may become.
+#[derive(Clone, Copy)]
+struct Limits {
+    /// Rows of a sheet below its header (Excel's limit is 1,048,576 in all); more go on in a second sheet.
+    rows: u32,
+    /// Answers past which their sheets are written through a temporary file, so that memory does not grow with them.
+    large: usize,
+}
+
+const LIMITS: Limits = Limits { rows: 1_048_575, large: 100_000 };
 /// Excel refuses longer texts (32,767 characters).
 const CELL_CHARACTERS: usize = 32_000;
 /// Links of a sheet: Excel refuses more than 65,530.
@@ -25,7 +33,7 @@ const SHEET_LINKS: u32 = 60_000;
 
 /// Writes `report.xlsx`.
 pub fn render(source: &Source<'_>) -> Result<Vec<ReportFile>, ReportError> {
-    let bytes = workbook(source, SHEET_ROWS)?;
+    let bytes = workbook(source, LIMITS)?;
     Ok(vec![("report.xlsx".to_owned(), bytes)])
 }
 
@@ -33,7 +41,7 @@ fn error(why: XlsxError) -> ReportError {
     ReportError::Write { format: "xlsx", why: why.to_string() }
 }
 
-fn workbook(source: &Source<'_>, sheet_rows: u32) -> Result<Vec<u8>, ReportError> {
+fn workbook(source: &Source<'_>, limits: Limits) -> Result<Vec<u8>, ReportError> {
     let mut book = Workbook::new();
     let properties = properties(source).map_err(error)?;
     book.set_properties(&properties);
@@ -41,7 +49,7 @@ fn workbook(source: &Source<'_>, sheet_rows: u32) -> Result<Vec<u8>, ReportError
     summary(book.add_worksheet(), source, &styles).map_err(error)?;
     let links = Links::new(source);
     for table in TABLES {
-        sheets(&mut book, table, source, &styles, &links, sheet_rows)?;
+        sheets(&mut book, table, source, &styles, &links, limits)?;
     }
     book.save_to_buffer().map_err(error)
 }
@@ -126,18 +134,19 @@ fn sheets(
     source: &Source<'_>,
     styles: &Styles,
     links: &Links<'_>,
-    sheet_rows: u32,
+    limits: Limits,
 ) -> Result<(), ReportError> {
     let mut part = 1_u32;
     let mut row = 0_u32;
-    open(book.add_worksheet(), table, part, styles).map_err(error)?;
+    let large = table.name == RESULTS.name && source.assessment.results.len() > limits.large;
+    open(add(book, large).map_err(error)?, table, part, styles).map_err(error)?;
     (table.write)(
         &mut |fields| {
-            if row == sheet_rows {
+            if row == limits.rows {
                 close(book, table, row, styles).map_err(error)?;
                 part += 1;
                 row = 0;
-                open(book.add_worksheet(), table, part, styles).map_err(error)?;
+                open(add(book, large).map_err(error)?, table, part, styles).map_err(error)?;
             }
             row += 1;
             let index = book.worksheets().len() - 1;
@@ -147,6 +156,11 @@ fn sheets(
         source,
     )?;
     close(book, table, row, styles).map_err(error)
+}
+
+/// Adds a sheet; the rows of a large one go through a temporary file.
+fn add(book: &mut Workbook, large: bool) -> Result<&mut Worksheet, XlsxError> {
+    if large { book.add_worksheet_with_constant_memory() } else { Ok(book.add_worksheet()) }
 }
 
 fn open(sheet: &mut Worksheet, table: &Table, part: u32, styles: &Styles) -> Result<(), XlsxError> {
@@ -316,10 +330,16 @@ mod tests {
 
     #[test]
     fn rows_past_a_sheet_s_limit_go_on_in_another_and_none_is_lost() {
+        [0, usize::MAX].into_iter().for_each(split);
+    }
+
+    fn split(large: usize) {
         let assessment = sample::assessment();
         let texts = Texts::load(Language::English).unwrap();
         let view = View::new(&assessment, &sample::provenance(), &texts);
-        let bytes = workbook(&Source { assessment: &assessment, view, texts }, 100).unwrap();
+        let source = Source { assessment: &assessment, view, texts };
+        let bytes = workbook(&source, Limits { rows: 100, large }).unwrap();
+        assert!(bytes == workbook(&source, Limits { rows: 100, large }).unwrap(), "the same bytes again");
         let book = part(&bytes, "xl/workbook.xml");
         let sheets = book.matches("<sheet ").count();
         let parts = |n: usize| n.div_ceil(100).max(1);
