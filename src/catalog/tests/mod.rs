@@ -7,7 +7,7 @@ mod round_trips;
 mod schema;
 mod views;
 
-use std::{collections::BTreeSet, path::Path};
+use std::{collections::BTreeSet, path::Path, sync::LazyLock};
 
 use super::*;
 
@@ -26,6 +26,14 @@ const COMPLETE: &[(&str, &str, &str)] = &[
     ("pci-dss-4.0.1", "PCI_DSS", "4.0.1"),
     ("soc2-2017", "SOC2_TSC", "2017"),
 ];
+
+/// Everything shipped, loaded once.
+static ALL: LazyLock<Catalog> =
+    LazyLock::new(|| load(&owned(&shipped()), Path::new(".")).unwrap_or_else(|faults| panic!("{faults}")).0);
+
+fn by_id(id: &str) -> &'static Framework {
+    ALL.frameworks.iter().find(|framework| framework.id == id).unwrap()
+}
 
 fn owned(ids: &[&str]) -> Vec<String> {
     ids.iter().map(|id| (*id).to_owned()).collect()
@@ -49,7 +57,7 @@ fn published(framework: &str, version: &str) -> BTreeSet<String> {
 
 #[test]
 fn everything_shipped_is_free_of_faults() {
-    let (catalog, _) = load(&owned(&shipped()), Path::new(".")).unwrap_or_else(|faults| panic!("{faults}"));
+    let catalog = &*ALL;
     assert_eq!(catalog.frameworks.len(), shipped().len());
     assert!(!catalog.checks.is_empty());
 }
@@ -57,8 +65,7 @@ fn everything_shipped_is_free_of_faults() {
 #[test]
 fn shipped_frameworks_hold_every_published_requirement_and_invent_none() {
     for (id, framework, version) in COMPLETE {
-        let (catalog, _) = load(&owned(&[id]), Path::new(".")).unwrap();
-        let ours: BTreeSet<_> = catalog.frameworks[0].requirements.iter().map(|r| r.id.clone()).collect();
+        let ours: BTreeSet<_> = by_id(id).requirements.iter().map(|r| r.id.clone()).collect();
         let theirs = published(framework, version);
         assert!(!theirs.is_empty());
         assert_eq!(ours, theirs, "{id}");
@@ -78,9 +85,8 @@ fn a_requirement_is_automated_exactly_where_the_facts_know_a_control_or_rule() {
     let rules = include_bytes!("../../../controls/facts/config_rule_requirements.csv");
     let controls = include_bytes!("../../../controls/facts/securityhub_control_requirements.csv");
     for (id, framework, version) in COMPLETE {
-        let (catalog, _) = load(&owned(&[id]), Path::new(".")).unwrap();
         let automated = |r: &&Requirement| r.items.iter().any(|item| matches!(item.how, How::Automated { .. }));
-        let requirements = &catalog.frameworks[0].requirements;
+        let requirements = &by_id(id).requirements;
         let ours: BTreeSet<_> = requirements.iter().filter(automated).map(|r| r.id.clone()).collect();
         let mut theirs = mapped(rules, 0, framework, version);
         theirs.extend(mapped(controls, 1, framework, version));
@@ -95,7 +101,7 @@ fn a_requirement_is_automated_exactly_where_the_facts_know_a_control_or_rule() {
 
 #[test]
 fn every_shipped_check_of_security_hub_has_awss_severity_and_its_own_id() {
-    let (catalog, _) = load(&owned(&shipped()), Path::new(".")).unwrap();
+    let catalog = &*ALL;
     let mut reader = csv::Reader::from_reader(&include_bytes!("../../../controls/facts/securityhub_controls.csv")[..]);
     let mut compared = 0;
     for row in reader.records().map(Result::unwrap) {
@@ -122,7 +128,7 @@ fn every_current_control_has_a_check_and_the_six_rules_that_newcomers_ask_about_
 
 #[test]
 fn things_that_no_region_owns_are_global() {
-    let (catalog, _) = load(&owned(&shipped()), Path::new(".")).unwrap();
+    let catalog = &*ALL;
     let iam = |check: &&Check| check.resource_types.iter().any(|kind| kind.starts_with("AWS::IAM::"));
     let found: Vec<_> = catalog.checks.values().filter(iam).collect();
     assert!(!found.is_empty() && found.iter().all(|check| check.global));
