@@ -12,7 +12,7 @@ use zip::{CompressionMethod, DateTime, System, ZipWriter, write::SimpleFileOptio
 use super::{
     ArchiveError, Staging, manifest,
     merkle::TreeHasher,
-    records,
+    records::{self, FileFacts},
     seal::{Kind, Records, Seal, Subject},
 };
 use crate::model::{Coverage, Sha256Digest};
@@ -55,12 +55,12 @@ pub(super) fn survey(staging: &Staging, kind: Kind, salt_key: &[u8; 32]) -> Resu
     for (path, staged) in &files {
         let file = staging.open(path)?;
         let io = |source| ArchiveError::Io { action: "read", path: path.clone(), source };
-        let (sha256, size) = if is_record(path) {
+        let read = if is_record(path) {
             records::feed(&mut tree, salt_key, path, file).map_err(io)?
         } else {
             digest(file).map_err(io)?
         };
-        if sha256 != staged.sha256 || size != staged.size {
+        if read.sha256 != staged.sha256 || read.size != staged.size {
             return Err(ArchiveError::Changed(path.clone()));
         }
     }
@@ -71,21 +71,33 @@ pub(super) fn survey(staging: &Staging, kind: Kind, salt_key: &[u8; 32]) -> Resu
         records: Records { count: tree.size(), root: tree.root() },
         coverage,
         gaps,
-        plan: staging.get("data/plan.ndjson").map(|plan| plan.sha256),
+        plan: staging.joint_digest("data/plan.ndjson")?,
         size: files.iter().map(|(_, staged)| staged.size).sum(),
         files: files.len(),
     })
 }
 
-pub(crate) fn digest(mut reader: impl Read) -> io::Result<(Sha256Digest, u64)> {
-    let (mut hasher, mut size, mut buffer) = (Sha256::new(), 0, vec![0; CHUNK]);
+pub(crate) fn digest(mut reader: impl Read) -> io::Result<FileFacts> {
+    let (mut hasher, mut size, mut lines, mut buffer) = (Sha256::new(), 0, 0, vec![0; CHUNK]);
     loop {
         match reader.read(&mut buffer)? {
-            0 => return Ok((Sha256Digest::from(hasher), size)),
+            0 => return Ok(FileFacts { sha256: Sha256Digest::from(hasher), size, lines }),
             n => {
                 hasher.update(&buffer[..n]);
                 size += n as u64;
+                lines += buffer[..n].iter().filter(|b| **b == b'\n').count() as u64;
             }
+        }
+    }
+}
+
+/// Feeds everything that `reader` gives into `hasher`.
+pub(crate) fn pour(mut reader: impl Read, hasher: &mut Sha256) -> io::Result<()> {
+    let mut buffer = vec![0; CHUNK];
+    loop {
+        match reader.read(&mut buffer)? {
+            0 => return Ok(()),
+            n => hasher.update(&buffer[..n]),
         }
     }
 }
@@ -93,12 +105,14 @@ pub(crate) fn digest(mut reader: impl Read) -> io::Result<(Sha256Digest, u64)> {
 fn counts(staging: &Staging) -> Result<(BTreeMap<String, u64>, u64), ArchiveError> {
     const PATH: &str = "data/coverage.ndjson";
     let (mut states, mut gaps) = (BTreeMap::new(), 0);
-    for (line, number) in BufReader::new(staging.open(PATH)?).lines().zip(1..) {
-        let line = line.map_err(|source| ArchiveError::Io { action: "read", path: PATH.to_owned(), source })?;
-        let coverage: Coverage =
-            serde_json::from_str(&line).map_err(|e| ArchiveError::malformed(PATH, Some(number), e))?;
-        *states.entry(coverage.state.as_str().to_owned()).or_default() += 1;
-        gaps += u64::from(coverage.gap);
+    for part in super::path::parts(PATH).take_while(|part| staging.get(part).is_some()) {
+        for (line, number) in BufReader::new(staging.open(&part)?).lines().zip(1..) {
+            let line = line.map_err(|source| ArchiveError::Io { action: "read", path: part.clone(), source })?;
+            let coverage: Coverage =
+                serde_json::from_str(&line).map_err(|e| ArchiveError::malformed(&part, Some(number), e))?;
+            *states.entry(coverage.state.as_str().to_owned()).or_default() += 1;
+            gaps += u64::from(coverage.gap);
+        }
     }
     Ok((states, gaps))
 }

@@ -12,8 +12,8 @@ mod staging;
 mod tlog;
 mod zip_read;
 
-pub(crate) use bag::digest;
 pub use bag::{SALT_KEY, TAG_FILES};
+pub(crate) use bag::{digest, pour};
 pub use reader::Reader;
 pub(crate) use records::feed;
 pub use records::{record_paths, records_root};

@@ -65,6 +65,12 @@ pub fn is_token(path: &str) -> bool {
         .is_some_and(|digits| digits.len() == 3 && digits.bytes().all(|b| b.is_ascii_digit()))
 }
 
+/// Returns the names of a line file's parts, endlessly: `x.ndjson`, `x.001.ndjson`, `x.002.ndjson`, ….
+pub fn parts(path: &str) -> impl Iterator<Item = String> + use<> {
+    let (path, stem) = (path.to_owned(), path.trim_end_matches(".ndjson").to_owned());
+    std::iter::once(path).chain((1..).map(move |n: u32| format!("{stem}.{n:03}.ndjson")))
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

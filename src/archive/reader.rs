@@ -120,16 +120,8 @@ impl Reader {
 
     /// Returns the parts of a line file in their order: `data/calls.ndjson`, then `data/calls.001.ndjson` and so on.
     pub fn parts(&self, name: &str) -> Vec<String> {
-        let Some(stem) = name.strip_suffix(".ndjson") else { return vec![name.to_owned()] };
-        let mut parts = vec![name.to_owned()];
-        for n in 1.. {
-            let part = format!("{stem}.{n:03}.ndjson");
-            if self.size(&part).is_none() {
-                break;
-            }
-            parts.push(part);
-        }
-        parts
+        let further = path::parts(name).skip(1).take_while(|part| self.size(part).is_some());
+        std::iter::once(name.to_owned()).chain(further).collect()
     }
 
     /// Streams the lines of a file and its parts, without their line feeds.

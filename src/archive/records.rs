@@ -14,21 +14,24 @@ use crate::model::Sha256Digest;
 /// Returns whether the lines of `path` are records: body lines of an evidence archive, observation lines of an assessment.
 pub fn record_paths(kind: Kind) -> fn(&str) -> bool {
     if kind.is_assessment() {
-        |path| path == "data/results/observations.ndjson"
+        |path| path.starts_with("data/results/observations.") && path.ends_with(".ndjson")
     } else {
         |path| path.starts_with("data/bodies/")
     }
 }
 
-/// Feeds the lines of one file into the tree, and returns the digest and the size of the whole file.
+/// What was read of one file.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct FileFacts {
+    pub(crate) sha256: Sha256Digest,
+    pub(crate) size: u64,
+    pub(crate) lines: u64,
+}
+
+/// Feeds the lines of one file into the tree.
 ///
 /// A line ends with a line feed; a last one without is a record too.
-pub(crate) fn feed(
-    tree: &mut TreeHasher,
-    key: &[u8; 32],
-    path: &str,
-    reader: impl Read,
-) -> std::io::Result<(Sha256Digest, u64)> {
+pub(crate) fn feed(tree: &mut TreeHasher, key: &[u8; 32], path: &str, reader: impl Read) -> std::io::Result<FileFacts> {
     let mut reader = BufReader::with_capacity(128 * 1024, reader);
     let (mut whole, mut record) = (Sha256::new(), Sha256::new());
     let (mut line, mut open, mut size) = (1, false, 0);
@@ -56,8 +59,9 @@ pub(crate) fn feed(
     }
     if open {
         tree.push(record_leaf(&salt(key, tree.size()), path, line, Sha256Digest::from(record)));
+        line += 1;
     }
-    Ok((Sha256Digest::from(whole), size))
+    Ok(FileFacts { sha256: Sha256Digest::from(whole), size, lines: line - 1 })
 }
 
 /// Computes count and root over files given in bytewise order of paths.

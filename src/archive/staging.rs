@@ -114,6 +114,27 @@ impl Staging {
         entries(&self.files).get(path).copied().flatten()
     }
 
+    /// Returns the digest of a file together with its parts (`….001.ndjson` and so on), as if they were one file.
+    ///
+    /// # Errors
+    /// Where a part cannot be read.
+    pub fn joint_digest(&self, path: &str) -> Result<Option<Sha256Digest>, ArchiveError> {
+        let Some(first) = self.get(path) else { return Ok(None) };
+        let mut parts = path::parts(path).take_while(|part| self.get(part).is_some()).skip(1).peekable();
+        if parts.peek().is_none() {
+            return Ok(Some(first.sha256));
+        }
+        let mut hasher = Sha256::new();
+        for part in std::iter::once(path.to_owned()).chain(parts) {
+            super::bag::pour(self.open(&part)?, &mut hasher).map_err(|source| ArchiveError::Io {
+                action: "read",
+                path: part,
+                source,
+            })?;
+        }
+        Ok(Some(Sha256Digest::from(hasher)))
+    }
+
     /// Returns every file in bytewise order of paths.
     ///
     /// # Errors

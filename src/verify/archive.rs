@@ -59,8 +59,8 @@ pub(super) fn verify_archive(reader: &Reader, options: &Options, report: &mut Re
     if options.depth >= Depth::Bytes
         && let Some(listed) = listed
     {
-        verify_files(reader, &listed, &mut summary, report);
-        content::verify_content(reader, report);
+        let lines = verify_files(reader, &listed, &mut summary, report);
+        content::verify_content(reader, &lines, report);
     }
     report.archives.push(summary);
 }
@@ -235,14 +235,15 @@ fn unreadable(input: &str, name: &str, error: &ArchiveError) -> Problem {
     Problem::new(code, input, format!("{name}: {error}")).file(name)
 }
 
-/// Compares every file with the manifest, and the records with the seal's tree, in one pass.
+/// Compares every file with the manifest, and the records with the seal's tree, in one pass; returns each file's lines.
 fn verify_files(
     reader: &Reader,
     listed: &BTreeMap<String, Sha256Digest>,
     summary: &mut ArchiveSummary,
     report: &mut Report,
-) {
+) -> BTreeMap<String, u64> {
     let input = reader.label();
+    let mut lines = BTreeMap::new();
     for name in reader.names().into_iter().filter(|n| n.starts_with("data/") && !listed.contains_key(*n)) {
         report.problem(unlisted(input, name));
     }
@@ -263,31 +264,34 @@ fn verify_files(
             }
         });
         match outcome {
-            Ok((found, size)) => {
-                (summary.files, summary.bytes) = (summary.files + 1, summary.bytes + size);
-                if found != *expected {
-                    report.problem(changed(input, name, *expected, found));
+            Ok(read) => {
+                (summary.files, summary.bytes) = (summary.files + 1, summary.bytes + read.size);
+                lines.insert(name.clone(), read.lines);
+                if read.sha256 != *expected {
+                    report.problem(changed(input, name, *expected, read.sha256));
                 }
             }
             Err(e) => report.problem(unreadable(input, name, &e)),
         }
     }
     let found = Records { count: tree.size(), root: tree.root() };
-    match (reader.seal().predicate.records, salt_key) {
-        (Some(expected), Some(_)) if expected != found => report.problem(
-            Problem::new("records-root", input, "the tree over the records is not the one that was sealed")
-                .values(format!("{} {}", expected.count, expected.root), format!("{} {}", found.count, found.root)),
+    verify_records(reader, found, salt_key.is_some(), report);
+    lines
+}
+
+fn verify_records(reader: &Reader, found: Records, salted: bool, report: &mut Report) {
+    let problem = |why: String| Problem::new("records-root", reader.label(), why);
+    let text = |records: Records| format!("{} records, root {}", records.count, records.root);
+    match reader.seal().predicate.records {
+        None => report.problem(problem("the seal states no tree over the records".to_owned()).file("seal.json")),
+        Some(_) if !salted => report.problem(
+            problem(format!("{SALT_KEY} is not 32 bytes, so the tree over the records cannot be rebuilt"))
+                .file(SALT_KEY),
         ),
-        (Some(_), None) => report.problem(
-            Problem::new(
-                "records-root",
-                input,
-                format!("{SALT_KEY} is not 32 bytes, so the records' tree cannot be rebuilt"),
-            )
-            .file(SALT_KEY),
+        Some(expected) if expected != found => report.problem(
+            problem("the tree over the records is not the one that was sealed".to_owned())
+                .values(text(expected), text(found)),
         ),
-        (None, _) => report
-            .problem(Problem::new("records-root", input, "the seal states no tree over the records").file("seal.json")),
-        _ => {}
+        Some(_) => {}
     }
 }

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     archive::{
-        Reader, TlogProof,
+        Kind, Reader, TlogProof,
         chain::{Link, archive_of, check_link, folder, missed_runs, open_archive, open_run},
         merkle,
     },
@@ -35,8 +35,7 @@ pub(super) fn verify_store(store: &DirectoryStore, options: &Options, archives: 
         expected.extend(archive_of(link).map(|name| (name, link.digest)));
     }
     for name in names.iter().filter(|n| n.starts_with("archives/") && !expected.contains_key(*n)) {
-        let message = format!("{name} lies in the store but no seal of the chain has it");
-        report.problem(Problem::new("archive-not-in-chain", &input, message).file(name));
+        report.problem(stray_archive(store, name, &links, &keys));
     }
     for (name, digest) in &expected {
         match open_archive(store, name) {
@@ -62,12 +61,30 @@ pub(super) fn verify_store(store: &DirectoryStore, options: &Options, archives: 
         }
     }
     verify_evidence(&input, &links, report);
+    verify_commitments(&input, &links, report);
     verify_runs(&input, &links, options, report);
     verify_own_checkpoint(store, &links, &keys, report);
     if let Some(note) = &options.checkpoint {
         verify_outside(&input, note, &links, &keys, options, report);
     }
     summarise(&input, &links, report);
+}
+
+/// An archive without its seal in the chain: left by a crash right before the commit, or not ours.
+fn stray_archive(store: &DirectoryStore, name: &str, links: &[Link], keys: &[PublicKey]) -> Problem {
+    let input = store.url();
+    let next = open_archive(store, name).ok().is_some_and(|reader| {
+        let follows = Link::parse(reader.seal_bytes()).is_ok_and(|link| check_link(&link, links.last()).is_ok());
+        let envelope = reader.bytes("seal.dsse.json").unwrap_or_default();
+        let ours = |key| dsse::verify(&envelope, key).is_ok_and(|payload| payload == reader.seal_bytes());
+        follows && keys.iter().any(ours)
+    });
+    if next {
+        let message = format!("{name} was written and its seal not yet added to the chain; the next run does that");
+        return Problem::new("seal-unfinished", &input, message).file(name).class(Class::Incomplete);
+    }
+    Problem::new("archive-not-in-chain", &input, format!("{name} lies in the store but no seal of the chain has it"))
+        .file(name)
 }
 
 fn summarise(input: &str, links: &[Link], report: &mut Report) {
@@ -100,7 +117,8 @@ fn read_links(
     let (mut links, mut keys): (Vec<Link>, Vec<PublicKey>) = (Vec::new(), Vec::new());
     let folders: BTreeSet<&str> =
         names.iter().filter_map(|n| n.strip_prefix("chain/")).filter_map(|n| n.split('/').next()).collect();
-    for name in folders {
+    let newest = folders.last().copied();
+    for name in folders.iter().copied() {
         let Some(sequence) = name.parse::<u64>().ok().filter(|n| folder(*n) == format!("chain/{name}/")) else {
             let file = format!("chain/{name}");
             report
@@ -108,7 +126,7 @@ fn read_links(
             continue;
         };
         let at = folder(sequence);
-        let Some((link, key)) = read_link(store, &at, options, report) else { continue };
+        let Some((link, key)) = read_link(store, &at, Some(name) == newest, &keys, options, report) else { continue };
         if let Err(why) = check_link(&link, links.last()) {
             let message = format!("broken link at sequence {sequence}: {why}");
             report.problem(Problem::new("chain-broken", &input, message).file(&format!("{at}seal.json")));
@@ -126,42 +144,54 @@ fn read_links(
 fn read_link(
     store: &DirectoryStore,
     at: &str,
+    newest: bool,
+    keys: &[PublicKey],
     options: &Options,
     report: &mut Report,
 ) -> Option<(Link, Option<PublicKey>)> {
     let input = store.url();
     let object = |name: &str| read_all(store, &format!("{at}{name}"), MAX_SEAL).ok();
     let name = format!("{at}seal.dsse.json");
-    let (envelope, ssh, seal) = (object("seal.dsse.json"), object("seal.json.sig"), object("seal.json"));
-    let payload = envelope.as_deref().map(dsse::parse);
-    let payload = match payload {
-        Some(Ok((_, payload))) => payload,
-        Some(Err(e)) => {
-            report.problem(Problem::new("seal-malformed", &input, format!("{name}: {e}")).file(&name));
-            return None;
-        }
-        None => {
-            report.problem(Problem::new("file-missing", &input, format!("{name} is missing")).file(&name));
-            return None;
-        }
+    let Some(envelope) = object("seal.dsse.json") else {
+        report.problem(Problem::new("file-missing", &input, format!("{name} is missing")).file(&name));
+        return None;
     };
-    let link = match Link::parse(&payload) {
-        Ok(link) => link,
+    let parsed = dsse::parse(&envelope).map_err(|e| e.to_string());
+    let parsed = parsed.and_then(|(_, payload)| Link::parse(&payload).map(|link| (link, payload)));
+    let (link, payload) = match parsed {
+        Ok(parsed) => parsed,
         Err(e) => {
             report.problem(Problem::new("seal-malformed", &input, format!("{name}: {e}")).file(&name));
             return None;
         }
     };
-    if let Some(seal) = &seal
-        && *seal != payload
-    {
+    let (seal, ssh, proof) = (object("seal.json"), object("seal.json.sig"), object("seal.tlog-proof"));
+    if newest && (seal.is_none() || ssh.is_none() || proof.is_none()) {
+        // The commit is there, what follows it is not: a crash. The key is one that sealed before, or stays open.
+        let known = keys.iter().find(|key| dsse::verify(&envelope, key).is_ok());
+        if let Some(key) = known {
+            let message = format!(
+                "seal {} was added and its copies not yet written; the next run does that",
+                link.seal().sequence
+            );
+            report.problem(Problem::new("seal-unfinished", &input, message).file(at).class(Class::Incomplete));
+            return Some((link, Some(key.clone())));
+        }
+    }
+    let label = format!("{input} seal {}", link.seal().sequence);
+    for (file, content) in [("seal.json", &seal), ("seal.tlog-proof", &proof)] {
+        if content.is_none() {
+            let file = format!("{at}{file}");
+            report.problem(Problem::new("file-missing", &input, format!("{file} is missing")).file(&file));
+        }
+    }
+    if seal.is_some_and(|seal| seal != payload) {
         let file = format!("{at}seal.json");
         report.problem(Problem::new("seal-mismatch", &input, format!("{file} is not the seal in {name}")).file(&file));
     }
-    let label = format!("{input} seal {}", link.seal().sequence);
-    let signed = SignedSeal { input: &label, seal: &payload, ssh: ssh.as_deref(), dsse: envelope.as_deref() };
+    let signed = SignedSeal { input: &label, seal: &payload, ssh: ssh.as_deref(), dsse: Some(&envelope) };
     let key = verify_seal(&signed, options, report);
-    if let (Some(key), Some(proof)) = (&key, object("seal.tlog-proof")) {
+    if let (Some(key), Some(proof)) = (&key, proof) {
         let verified = TlogProof::parse(&String::from_utf8_lossy(&proof))
             .and_then(|p| p.verify(&payload, key).map(|c| (p.index, c.origin)));
         let right = (link.seal().sequence, format!("orgproof/{}", link.seal().log));
@@ -186,6 +216,40 @@ fn verify_evidence(input: &str, links: &[Link], report: &mut Report) {
             report.problem(Problem::new("evidence-not-in-chain", input, message));
         }
         known.insert(link.digest);
+    }
+}
+
+/// What a run committed to before its first call must be what its end says.
+fn verify_commitments(input: &str, links: &[Link], report: &mut Report) {
+    let (mut open, mut planned): (Option<&Link>, Option<&Link>) = (None, None);
+    for link in links {
+        let seal = link.seal();
+        match seal.kind {
+            Kind::RunOpen => (open, planned) = (Some(link), None),
+            Kind::RunPlan => planned = Some(link),
+            Kind::RunClose => {
+                let sealed = planned.and_then(|p| p.seal().plan);
+                if sealed != seal.plan {
+                    let message =
+                        format!("the plan of seal {} is not the one committed to before collecting", seal.sequence);
+                    let text = |d: Option<Sha256Digest>| d.map_or_else(|| "none".to_owned(), |d| d.to_string());
+                    report.problem(Problem::new("plan-changed", input, message).values(text(sealed), text(seal.plan)));
+                }
+                let before = open.map(Link::seal);
+                let same = before.is_some_and(|b| {
+                    (b.configuration, b.catalog, &b.run) == (seal.configuration, seal.catalog, &seal.run)
+                });
+                if !same {
+                    let message = format!(
+                        "seal {} ends a run with another configuration, catalogue or id than it was opened with",
+                        seal.sequence
+                    );
+                    report.problem(Problem::new("run-changed", input, message));
+                }
+                (open, planned) = (None, None);
+            }
+            _ => {}
+        }
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use sha2::{Digest, Sha256};
+
 use super::{Problem, Report};
 use crate::{
     archive::{ArchiveError, Reader},
@@ -9,11 +11,11 @@ use crate::{
 };
 
 /// Checks what an archive says about itself.
-pub(super) fn verify_content(reader: &Reader, report: &mut Report) {
+pub(super) fn verify_content(reader: &Reader, lines: &BTreeMap<String, u64>, report: &mut Report) {
     if reader.seal().predicate.kind.is_assessment() {
         verify_evidence_list(reader, report);
     } else if reader.size("data/plan.ndjson").is_some() || reader.size("data/coverage.ndjson").is_some() {
-        verify_ledger(reader, report);
+        verify_ledger(reader, lines, report);
     } else if reader.seal().predicate.coverage.is_some() || reader.seal().predicate.plan.is_some() {
         let message = "the seal counts tasks, but the archive holds neither plan nor ledger";
         report.problem(Problem::new("task-sets-differ", reader.label(), message));
@@ -31,7 +33,7 @@ fn malformed(input: &str, e: &ArchiveError) -> Problem {
     problem
 }
 
-fn verify_ledger(reader: &Reader, report: &mut Report) {
+fn verify_ledger(reader: &Reader, lines: &BTreeMap<String, u64>, report: &mut Report) {
     let input = reader.label();
     let (plan, coverage) = match (reader.plan(), reader.coverage()) {
         (Ok(plan), Ok(coverage)) => (plan, coverage),
@@ -45,11 +47,17 @@ fn verify_ledger(reader: &Reader, report: &mut Report) {
     verify_plan_digest(reader, report);
     verify_tasks(input, &plan, &coverage, report);
     verify_counts(reader, &coverage, report);
-    verify_calls(reader, &coverage, report);
+    verify_calls(reader, &coverage, lines, report);
 }
 
 fn verify_plan_digest(reader: &Reader, report: &mut Report) {
-    let found = reader.bytes("data/plan.ndjson").ok().map(Sha256Digest::of);
+    let mut hasher = Sha256::new();
+    let parts = reader.parts("data/plan.ndjson");
+    let read = parts.iter().try_for_each(|part| {
+        let io = |source| ArchiveError::Io { action: "read", path: part.clone(), source };
+        crate::archive::pour(reader.file(part)?, &mut hasher).map_err(io)
+    });
+    let found = read.ok().map(|()| Sha256Digest::from(hasher));
     let sealed = reader.seal().predicate.plan;
     if sealed != found {
         let text = |d: Option<Sha256Digest>| d.map_or_else(|| "none".to_owned(), |d| d.to_string());
@@ -138,7 +146,7 @@ struct Tally {
     bodies: u64,
 }
 
-fn verify_calls(reader: &Reader, coverage: &[Coverage], report: &mut Report) {
+fn verify_calls(reader: &Reader, coverage: &[Coverage], lines: &BTreeMap<String, u64>, report: &mut Report) {
     let input = reader.label();
     let mut tallies: BTreeMap<TaskId, Tally> = BTreeMap::new();
     let mut referenced: BTreeMap<String, u64> = BTreeMap::new();
@@ -179,20 +187,18 @@ fn verify_calls(reader: &Reader, coverage: &[Coverage], report: &mut Report) {
             report.problem(Problem::new("collected-without-evidence", input, message).file("data/coverage.ndjson"));
         }
     }
-    verify_every_body_is_named(reader, &referenced, report);
+    verify_every_body_is_named(reader, &referenced, lines, report);
 }
 
-fn verify_every_body_is_named(reader: &Reader, referenced: &BTreeMap<String, u64>, report: &mut Report) {
-    for name in reader.names().into_iter().filter(|n| n.starts_with("data/bodies/")) {
-        let lines = match count_lines(reader, name) {
-            Ok(lines) => lines,
-            Err(e) => {
-                report.problem(malformed(reader.label(), &e));
-                continue;
-            }
-        };
+fn verify_every_body_is_named(
+    reader: &Reader,
+    referenced: &BTreeMap<String, u64>,
+    lines: &BTreeMap<String, u64>,
+    report: &mut Report,
+) {
+    for (name, lines) in lines.iter().filter(|(n, _)| n.starts_with("data/bodies/")) {
         let named = referenced.get(name).copied().unwrap_or(0);
-        if named != lines {
+        if named != *lines {
             report.problem(
                 Problem::new(
                     "unreferenced-body",
@@ -203,21 +209,6 @@ fn verify_every_body_is_named(reader: &Reader, referenced: &BTreeMap<String, u64
                 .values(format!("{named} lines"), format!("{lines} lines")),
             );
         }
-    }
-}
-
-fn count_lines(reader: &Reader, name: &str) -> Result<u64, ArchiveError> {
-    let mut file = reader.file(name)?;
-    let (mut buffer, mut lines, mut last) = (vec![0; 64 * 1024], 0, b'\n');
-    loop {
-        let n = std::io::Read::read(&mut file, &mut buffer).map_err(|source| ArchiveError::Io {
-            action: "read",
-            path: name.to_owned(),
-            source,
-        })?;
-        let Some(end) = buffer[..n].last() else { return Ok(lines + u64::from(last != b'\n')) };
-        last = *end;
-        lines += buffer[..n].iter().filter(|b| **b == b'\n').count() as u64;
     }
 }
 

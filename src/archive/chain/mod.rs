@@ -9,143 +9,32 @@
 //!    made again by the next writer.
 //! 4. `checkpoint`: the newest checkpoint, a copy for convenience. Replaced, never evidence.
 
-use std::{collections::BTreeMap, fs::File, io::Read};
+mod error;
+mod facts;
+mod files;
+mod links;
+#[cfg(test)]
+mod tests;
 
-use jiff::Timestamp;
+use std::collections::BTreeMap;
 
-use super::{
-    ArchiveError, Reader, Staging, bag, merkle,
-    seal::{Key, Kind, Missed, Seal, Statement, Subject, Tool, archive_name},
-    tlog::TlogProof,
+use crate::archive::{
+    Staging, bag,
+    seal::{Key, Kind, Missed, Seal, Statement, Subject},
 };
 use crate::{
-    model::{Period, Sha256Digest},
-    sign::{BadSignature, Signer, dsse, note::Checkpoint, sshsig},
+    model::Sha256Digest,
+    sign::{Signer, dsse, sshsig},
     store::{self, Guard, Store, StoreError},
 };
+pub use error::ChainError;
+pub use facts::Facts;
+use files::{SealFiles, prove};
+pub(crate) use links::check_link;
+pub use links::{Link, archive_of, folder, missed_runs, open_archive, open_run, read};
 
 /// Largest seal that is read.
 const MAX_SEAL: u64 = 32 * 1024 * 1024;
-
-/// Why the chain cannot be read or continued.
-#[derive(Debug, thiserror::Error)]
-pub enum ChainError {
-    /// A link is broken; nothing is ever appended to a broken chain.
-    #[error(
-        "the chain in {store} is broken at seal {sequence}: {why}. Nothing was appended; run orgproof verify on the store"
-    )]
-    Broken {
-        /// The store.
-        store: String,
-        /// Sequence number.
-        sequence: u64,
-        /// The fault.
-        why: String,
-    },
-    /// The chain was begun with another key.
-    #[error(
-        "the chain in {store} was sealed with key {sealed}, the configured key is {ours}; use the first, or another store"
-    )]
-    OtherKey {
-        /// The store.
-        store: String,
-        /// Id of the key of the newest seal.
-        sealed: Sha256Digest,
-        /// Id of the configured key.
-        ours: Sha256Digest,
-    },
-    /// The step does not follow from the chain's state.
-    #[error("{0}")]
-    Order(String),
-    /// Writing or reading an archive failed.
-    #[error(transparent)]
-    Archive(#[from] ArchiveError),
-    /// The store failed.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
-
-impl From<crate::sign::SignError> for ChainError {
-    fn from(e: crate::sign::SignError) -> Self {
-        Self::Archive(e.into())
-    }
-}
-
-/// What the caller knows of a run or an assessment. The rest of the seal is computed from the chain and the files.
-#[derive(Debug, Clone)]
-pub struct Facts {
-    /// Id of the run; absent for assessments.
-    pub run: Option<String>,
-    /// The audit period.
-    pub period: Option<Period>,
-    /// Digest of the configuration.
-    pub configuration: Option<Sha256Digest>,
-    /// Digest of the catalogue.
-    pub catalog: Option<Sha256Digest>,
-    /// Version of the observation and verdict rules.
-    pub semantics: u32,
-    /// When the run or assessment began.
-    pub opened: Timestamp,
-    /// Now: when the seal is made.
-    pub closed: Timestamp,
-    /// When the next run has to have begun.
-    pub next_run_expected_by: Option<Timestamp>,
-    /// Which of clock, endpoint, proxy or trust roots were overridden.
-    pub overridden: Vec<String>,
-    /// Evidence seals read by an assessment, oldest first.
-    pub evidence: Vec<Sha256Digest>,
-    /// Why a run was aborted.
-    pub reason: Option<String>,
-    /// What makes the archive.
-    pub tool: Tool,
-}
-
-impl Facts {
-    /// Starts from what every seal needs; the other fields are public.
-    pub fn new(semantics: u32, opened: Timestamp, closed: Timestamp) -> Self {
-        Self {
-            run: None,
-            period: None,
-            configuration: None,
-            catalog: None,
-            semantics,
-            opened,
-            closed,
-            next_run_expected_by: None,
-            overridden: Vec::new(),
-            evidence: Vec::new(),
-            reason: None,
-            tool: Tool::this(None),
-        }
-    }
-}
-
-/// One seal of the chain.
-#[derive(Debug, Clone)]
-pub struct Link {
-    /// SHA-256 of `seal.json`.
-    pub digest: Sha256Digest,
-    /// Its content.
-    pub statement: Statement,
-    /// Its leaf in the tree of seals.
-    pub leaf: Sha256Digest,
-}
-
-impl Link {
-    /// Returns the predicate.
-    pub fn seal(&self) -> &Seal {
-        &self.statement.predicate
-    }
-
-    /// Reads `seal.json`.
-    ///
-    /// # Errors
-    /// Where it is no seal.
-    pub fn parse(bytes: &[u8]) -> Result<Self, String> {
-        let statement = Statement::parse(bytes)?;
-        Ok(Self { digest: Sha256Digest::of(bytes), statement, leaf: merkle::leaf_hash(bytes) })
-    }
-}
 
 /// A seal that was just appended.
 #[derive(Debug, Clone)]
@@ -167,77 +56,9 @@ pub struct Chain {
     signer: Box<dyn Signer>,
     log: String,
     links: Vec<Link>,
+    // Set while a seal is being written: after a failure it is not known what the store holds.
+    unsure: bool,
     _guard: Box<dyn Guard>,
-}
-
-/// Returns the folder of a seal in the store: `chain/00000007/`.
-pub fn folder(sequence: u64) -> String {
-    format!("chain/{sequence:08}/")
-}
-
-/// Reads the chain of a store without writing, checking its links but no signature.
-///
-/// # Errors
-/// Where a link is broken, or the store cannot be read.
-pub fn read(store: &dyn Store) -> Result<Vec<Link>, ChainError> {
-    let mut links: Vec<Link> = Vec::new();
-    let names = store.list("chain/")?;
-    let commits = names.iter().filter(|n| n.ends_with("/seal.dsse.json"));
-    for (name, sequence) in commits.zip(0..) {
-        let broken = |why: String| ChainError::Broken { store: store.url(), sequence, why };
-        if *name != format!("{}seal.dsse.json", folder(sequence)) {
-            return Err(broken(format!("it is missing; the store goes on with {name}")));
-        }
-        let (_, payload) = dsse::parse(&store::read_all(store, name, MAX_SEAL)?).map_err(|e| broken(e.to_string()))?;
-        let link = Link::parse(&payload).map_err(broken)?;
-        check_link(&link, links.last()).map_err(broken)?;
-        links.push(link);
-    }
-    Ok(links)
-}
-
-/// Returns why `link` does not follow `previous`.
-pub(crate) fn check_link(link: &Link, previous: Option<&Link>) -> Result<(), String> {
-    let seal = link.seal();
-    let expected = previous.map_or(0, |p| p.seal().sequence + 1);
-    if seal.sequence != expected {
-        return Err(format!("it states sequence number {}, expected {expected}", seal.sequence));
-    }
-    if seal.previous != previous.map(|p| p.digest) {
-        return Err("it does not name the seal before it".to_owned());
-    }
-    if previous.is_some_and(|p| p.seal().log != seal.log) {
-        return Err("it belongs to another log".to_owned());
-    }
-    Ok(())
-}
-
-/// Returns the run that was opened and not ended.
-pub fn open_run(links: &[Link]) -> Option<&Link> {
-    links
-        .iter()
-        .rev()
-        .find(|l| l.seal().kind == Kind::RunOpen || l.seal().kind.ends_run())
-        .filter(|l| l.seal().kind == Kind::RunOpen)
-}
-
-/// Returns the runs that were due and had not begun in time, as known at `now`.
-pub fn missed_runs(links: &[Link], now: Timestamp) -> Vec<Missed> {
-    let mut due: Option<(u64, Timestamp)> = None;
-    let mut missed = Vec::new();
-    for seal in links.iter().map(Link::seal) {
-        if seal.kind == Kind::RunOpen {
-            if let Some((after, expected_by)) = due.take().filter(|(_, by)| seal.opened > *by) {
-                missed.push(Missed { after, expected_by, began: Some(seal.opened) });
-            }
-        } else if let Some(by) = seal.next_run_expected_by {
-            due = Some((seal.sequence, by));
-        }
-    }
-    if let Some((after, expected_by)) = due.filter(|(_, by)| now > *by) {
-        missed.push(Missed { after, expected_by, began: None });
-    }
-    missed
 }
 
 impl Chain {
@@ -251,7 +72,7 @@ impl Chain {
         store.check_writable()?;
         let links = read(&*store)?;
         let log = links.first().map_or_else(|| base16ct::lower::encode_string(fresh), |l| l.seal().log.clone());
-        let mut chain = Self { store, signer, log, links, _guard: guard };
+        let mut chain = Self { store, signer, log, links, unsure: false, _guard: guard };
         chain.check_newest()?;
         chain.adopt()?;
         chain.complete_newest()?;
@@ -419,7 +240,18 @@ impl Chain {
         missed
     }
 
+    fn need_certainty(&self) -> Result<(), ChainError> {
+        if self.unsure {
+            return Err(ChainError::Order(
+                "an earlier write failed and may have been kept all the same; open the chain again before going on"
+                    .into(),
+            ));
+        }
+        Ok(())
+    }
+
     fn append_bare(&mut self, kind: Kind, subjects: Vec<Subject>, seal: Seal) -> Result<Sealed, ChainError> {
+        self.need_certainty()?;
         debug_assert_eq!(kind, seal.kind);
         let statement = Statement::new(subjects, seal);
         let files = SealFiles::make(statement, &self.links, &*self.signer)?;
@@ -433,6 +265,7 @@ impl Chain {
         facts: &Facts,
         salt_key: &[u8; 32],
     ) -> Result<Sealed, ChainError> {
+        self.need_certainty()?;
         let contents = bag::survey(staging, kind, salt_key)?;
         let mut seal = self.seal(kind, facts);
         seal.plan = contents.plan;
@@ -449,16 +282,20 @@ impl Chain {
         root.insert("seal.dsse.json", files.dsse.clone());
         root.insert("seal.tlog-proof", files.proof.clone().into_bytes());
         let name = format!("archives/{}", files.statement.archive_name());
-        self.store.put_new(&name, &mut bag::zip_file(&root, staging)?)?;
+        let mut zip = bag::zip_file(&root, staging)?;
+        self.unsure = true;
+        self.store.put_new(&name, &mut zip)?;
         self.commit(files, Some(name))
     }
 
     fn commit(&mut self, files: SealFiles, archive: Option<String>) -> Result<Sealed, ChainError> {
         let link = Link::parse(&files.seal).map_err(ChainError::Order)?;
         let at = folder(link.seal().sequence);
+        self.unsure = true;
         self.store.put_new(&format!("{at}seal.dsse.json"), &mut files.dsse.as_slice())?;
         self.links.push(link.clone());
         self.sidecars(&at, &files)?;
+        self.unsure = false;
         Ok(Sealed { digest: link.digest, statement: link.statement, archive, checkpoint: files.checkpoint })
     }
 
@@ -542,86 +379,4 @@ impl Chain {
         }
         self.sidecars(&at, &files)
     }
-}
-
-/// Opens an archive of a store: in place where the store is local, otherwise from a temporary copy.
-///
-/// # Errors
-/// Where it cannot be read or is no archive.
-pub fn open_archive(store: &dyn Store, name: &str) -> Result<Reader, ArchiveError> {
-    if let Some(path) = store.local_path(name) {
-        return Reader::open(&path);
-    }
-    let io = |source| ArchiveError::Io { action: "copy", path: name.to_owned(), source };
-    let mut file: File = tempfile::tempfile().map_err(io)?;
-    std::io::copy(&mut store.read(name)?, &mut file).map_err(io)?;
-    Reader::from_file(file, name.trim_start_matches("archives/"))
-}
-
-/// A seal in all its forms.
-struct SealFiles {
-    statement: Statement,
-    seal: Vec<u8>,
-    dsse: Vec<u8>,
-    ssh: String,
-    proof: String,
-    checkpoint: String,
-}
-
-fn prove(
-    statement: &Statement,
-    leaves: &[Sha256Digest],
-    signer: &dyn Signer,
-) -> Result<(String, String), ArchiveError> {
-    let checkpoint = Checkpoint {
-        origin: format!("orgproof/{}", statement.predicate.log),
-        size: leaves.len() as u64,
-        root: merkle::root(leaves),
-    }
-    .sign(signer)?;
-    let path = merkle::inclusion_path(leaves, leaves.len() - 1).unwrap_or_default();
-    let proof = TlogProof { index: statement.predicate.sequence, path, checkpoint: checkpoint.clone() };
-    Ok((proof.render(), checkpoint))
-}
-
-impl SealFiles {
-    fn make(statement: Statement, before: &[Link], signer: &dyn Signer) -> Result<Self, ArchiveError> {
-        let seal = statement.to_bytes().map_err(|e| ArchiveError::malformed("seal.json", None, e))?;
-        let mut leaves: Vec<_> = before.iter().map(|l| l.leaf).collect();
-        leaves.push(merkle::leaf_hash(&seal));
-        let (proof, checkpoint) = prove(&statement, &leaves, signer)?;
-        let dsse = dsse::seal(signer, &seal)?;
-        let ssh = sshsig::sign(signer, sshsig::SEAL_NAMESPACE, &seal)?;
-        Ok(Self { statement, seal, dsse, ssh, proof, checkpoint })
-    }
-
-    fn of(archive: &Reader, key: &crate::sign::PublicKey) -> Result<Self, ArchiveError> {
-        let bad = |name: &'static str| move |e: BadSignature| ArchiveError::malformed(name, None, e);
-        let text = |name: &'static str| {
-            let mut text = String::new();
-            let io = |source| ArchiveError::Io { action: "read", path: name.to_owned(), source };
-            archive.file(name)?.take(MAX_SEAL).read_to_string(&mut text).map_err(io)?;
-            Ok::<_, ArchiveError>(text)
-        };
-        let dsse = archive.bytes("seal.dsse.json")?;
-        if dsse::verify(&dsse, key).map_err(bad("seal.dsse.json"))? != archive.seal_bytes() {
-            return Err(ArchiveError::malformed("seal.dsse.json", None, "covers another seal"));
-        }
-        let proof = text("seal.tlog-proof")?;
-        let parsed = TlogProof::parse(&proof).map_err(bad("seal.tlog-proof"))?;
-        parsed.verify(archive.seal_bytes(), key).map_err(bad("seal.tlog-proof"))?;
-        Ok(Self {
-            statement: archive.seal().clone(),
-            seal: archive.seal_bytes().to_vec(),
-            dsse,
-            ssh: text("seal.json.sig")?,
-            proof,
-            checkpoint: parsed.checkpoint,
-        })
-    }
-}
-
-/// Returns the name of a seal's archive in a store, for kinds with a bag.
-pub fn archive_of(link: &Link) -> Option<String> {
-    link.statement.has_bag().then(|| format!("archives/{}", archive_name(link.seal().sequence, link.seal().kind)))
 }
