@@ -9,6 +9,8 @@ mod reader;
 mod records;
 pub mod seal;
 mod staging;
+#[cfg(test)]
+mod tests;
 mod tlog;
 mod zip_read;
 

@@ -12,6 +12,8 @@ mod file;
 mod key;
 pub mod note;
 pub mod sshsig;
+#[cfg(test)]
+mod tests;
 mod wire;
 
 pub use file::{FileSigner, generate};
