@@ -59,8 +59,15 @@ pub(super) fn verify_archive(reader: &Reader, options: &Options, report: &mut Re
     if options.depth >= Depth::Bytes
         && let Some(listed) = listed
     {
-        let lines = verify_files(reader, &listed, &mut summary, report);
-        content::verify_content(reader, &lines, report);
+        // Two readers over the same archive: bytes against the manifest here, the ledger against the calls there.
+        let (lines, content) = std::thread::scope(|scope| {
+            let content = scope.spawn(|| content::verify_content(reader));
+            (verify_files(reader, &listed, &mut summary, report), content.join())
+        });
+        match content {
+            Ok(content) => content.settle(reader, &lines, report),
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
     }
     report.archives.push(summary);
 }

@@ -10,16 +10,43 @@ use crate::{
     model::{Coverage, CoverageState, PlannedTask, Sha256Digest, TaskId},
 };
 
+/// What was found in an archive's content, to be held against the number of lines in its files.
+#[derive(Debug, Default)]
+pub(super) struct Content {
+    problems: Vec<Problem>,
+    // How often a line of each body file is named by a call; absent where the calls could not be read whole.
+    referenced: Option<BTreeMap<String, u64>>,
+}
+
+impl Content {
+    fn problem(&mut self, problem: Problem) {
+        self.problems.push(problem);
+    }
+
+    /// Adds what was found to the report, and checks that every body line belongs to one call.
+    pub(super) fn settle(self, reader: &Reader, lines: &BTreeMap<String, u64>, report: &mut Report) {
+        report.problems.extend(self.problems);
+        if let Some(referenced) = &self.referenced {
+            verify_every_body_is_named(reader, referenced, lines, report);
+        }
+    }
+}
+
 /// Checks what an archive says about itself.
-pub(super) fn verify_content(reader: &Reader, lines: &BTreeMap<String, u64>, report: &mut Report) {
+pub(super) fn verify_content(reader: &Reader) -> Content {
+    let mut report = Content::default();
     if reader.seal().predicate.kind.is_assessment() {
-        verify_evidence_list(reader, report);
+        verify_evidence_list(reader, &mut report);
     } else if reader.size("data/plan.ndjson").is_some() || reader.size("data/coverage.ndjson").is_some() {
-        verify_ledger(reader, lines, report);
+        verify_ledger(reader, &mut report);
     } else if reader.seal().predicate.coverage.is_some() || reader.seal().predicate.plan.is_some() {
         let message = "the seal counts tasks, but the archive holds neither plan nor ledger";
         report.problem(Problem::new("task-sets-differ", reader.label(), message));
+    } else {
+        // Nothing was planned, so nothing can have been asked: a body would belong to no call.
+        report.referenced = Some(BTreeMap::new());
     }
+    report
 }
 
 fn malformed(input: &str, e: &ArchiveError) -> Problem {
@@ -33,7 +60,7 @@ fn malformed(input: &str, e: &ArchiveError) -> Problem {
     problem
 }
 
-fn verify_ledger(reader: &Reader, lines: &BTreeMap<String, u64>, report: &mut Report) {
+fn verify_ledger(reader: &Reader, report: &mut Content) {
     let input = reader.label();
     let (plan, coverage) = match (reader.plan(), reader.coverage()) {
         (Ok(plan), Ok(coverage)) => (plan, coverage),
@@ -47,10 +74,10 @@ fn verify_ledger(reader: &Reader, lines: &BTreeMap<String, u64>, report: &mut Re
     verify_plan_digest(reader, report);
     verify_tasks(input, &plan, &coverage, report);
     verify_counts(reader, &coverage, report);
-    verify_calls(reader, &coverage, lines, report);
+    verify_calls(reader, &coverage, report);
 }
 
-fn verify_plan_digest(reader: &Reader, report: &mut Report) {
+fn verify_plan_digest(reader: &Reader, report: &mut Content) {
     let mut hasher = Sha256::new();
     let parts = reader.parts("data/plan.ndjson");
     let read = parts.iter().try_for_each(|part| {
@@ -69,7 +96,7 @@ fn verify_plan_digest(reader: &Reader, report: &mut Report) {
     }
 }
 
-fn verify_tasks(input: &str, plan: &[PlannedTask], coverage: &[Coverage], report: &mut Report) {
+fn verify_tasks(input: &str, plan: &[PlannedTask], coverage: &[Coverage], report: &mut Content) {
     let mut planned: BTreeMap<&TaskId, &PlannedTask> = BTreeMap::new();
     for task in plan {
         if planned.insert(&task.task, task).is_some() {
@@ -119,7 +146,7 @@ fn task_problem(input: &str, file: &str, task: &TaskId, what: &str) -> Problem {
     Problem::new("task-sets-differ", input, format!("task {task} {what}")).file(file)
 }
 
-fn verify_counts(reader: &Reader, coverage: &[Coverage], report: &mut Report) {
+fn verify_counts(reader: &Reader, coverage: &[Coverage], report: &mut Content) {
     let mut found: BTreeMap<String, u64> = BTreeMap::new();
     for line in coverage {
         *found.entry(line.state.as_str().to_owned()).or_default() += 1;
@@ -146,7 +173,7 @@ struct Tally {
     bodies: u64,
 }
 
-fn verify_calls(reader: &Reader, coverage: &[Coverage], lines: &BTreeMap<String, u64>, report: &mut Report) {
+fn verify_calls(reader: &Reader, coverage: &[Coverage], report: &mut Content) {
     let input = reader.label();
     let mut tallies: BTreeMap<TaskId, Tally> = BTreeMap::new();
     let mut referenced: BTreeMap<String, u64> = BTreeMap::new();
@@ -187,7 +214,7 @@ fn verify_calls(reader: &Reader, coverage: &[Coverage], lines: &BTreeMap<String,
             report.problem(Problem::new("collected-without-evidence", input, message).file("data/coverage.ndjson"));
         }
     }
-    verify_every_body_is_named(reader, &referenced, lines, report);
+    report.referenced = Some(referenced);
 }
 
 fn verify_every_body_is_named(
@@ -217,7 +244,7 @@ struct EvidenceLine {
     seal: Sha256Digest,
 }
 
-fn verify_evidence_list(reader: &Reader, report: &mut Report) {
+fn verify_evidence_list(reader: &Reader, report: &mut Content) {
     const FILE: &str = "data/evidence.ndjson";
     match reader.records::<EvidenceLine>(FILE) {
         Err(e) => report.problem(malformed(reader.label(), &e)),
