@@ -52,6 +52,8 @@ impl Quota {
     }
 }
 
+/// Calls a second that throttling never goes below.
+const SLOWEST: f64 = 1.0;
 const CUT_AT_MOST_EVERY: Duration = Duration::from_secs(1);
 const IDLE: Duration = Duration::from_secs(60);
 const SWEEP_FROM: usize = 4096;
@@ -124,13 +126,14 @@ impl Bucket {
         sleep_until(turn).await;
     }
 
-    /// Halves the rate, at most once a second however many calls were under way, down to a sixteenth.
+    /// Halves the rate, at most once a second however many calls were under way, down to one call a second (or where it
+    /// started, if that is lower): slower than that, one account that is throttled for good would hold up the run.
     pub fn throttled(&self) {
         let mut state = lock(&self.state);
         state.refill();
         let now = state.at;
         if state.cut.is_none_or(|cut| now.duration_since(cut) >= CUT_AT_MOST_EVERY) {
-            state.rate = (state.rate / 2.0).max(state.start / 16.0);
+            state.rate = (state.rate / 2.0).max(state.start.min(SLOWEST));
             state.tokens = state.tokens.min(0.0);
             state.cut = Some(now);
         }
@@ -204,7 +207,7 @@ mod tests {
             slow.throttled();
             tokio::time::advance(Duration::from_secs(1)).await;
         }
-        assert!(slow.rate() < 0.4);
+        assert!((slow.rate() - SLOWEST).abs() < 1e-9);
         let start = Instant::now();
         bucket(&limiter, "222222222222", Quota::CONFIG).acquire().await;
         assert_eq!(start.elapsed(), Duration::ZERO);

@@ -3,9 +3,10 @@
 use std::{
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
+    time::{Duration, Instant},
 };
 
-use orgproof_emulator::{Emulator, Handle, Options, Organization};
+use orgproof_emulator::{Emulator, Fault, FaultKind, Handle, Options, Organization};
 
 /// An emulated organisation and a working folder with configuration and key.
 pub struct Stage {
@@ -30,12 +31,15 @@ impl Stage {
         let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/emulator/organizations").join(organization);
         let mut declared = Organization::read(&file).unwrap();
         change(&mut declared);
-        let options = Options { at: Some(DURING.parse().unwrap()), ..Options::default() };
+        // Quotas have tests of their own; here they would only make everything wait.
+        let options = Options { at: Some(DURING.parse().unwrap()), quotas: false, ..Options::default() };
         let emulator = Emulator::start(declared, options).unwrap();
         let environment = emulator.environment().into_iter().map(|(n, v)| (n.to_string(), v.to_string())).collect();
         let stage = Self { emulator, folder: tempfile::tempdir().unwrap(), environment };
         stage.expect(0, &["init"]);
         stage.expect(0, &["keys", "generate", "--out", "keys/seal.pem"]);
+        let fast = "rates = { organizations = 5000.0, config = 5000.0, securityhub = 5000.0, account = 5000.0 }";
+        stage.configure(&[("# rates      = { config = 5.0 }", fast)]);
         let signers = stage.expect(0, &["keys", "show", "--allowed-signers"]);
         std::fs::write(stage.path("allowed_signers"), signers.stdout).unwrap();
         stage
@@ -85,6 +89,15 @@ impl Stage {
         check(code, arguments, self.command(arguments).env("ORGPROOF_CLOCK", clock).output().unwrap())
     }
 
+    /// Waits until the emulator has seen a call of `operation`.
+    pub fn wait_for_request(&self, operation: &str) {
+        let deadline = Instant::now() + Duration::from_secs(120);
+        while !self.emulator.requests().iter().any(|r| r.operation == operation) {
+            assert!(Instant::now() < deadline, "{operation} was never called");
+            std::thread::yield_now();
+        }
+    }
+
     pub fn spawn(&self, arguments: &[&str]) -> Child {
         self.command(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
     }
@@ -119,6 +132,21 @@ fn check(code: i32, arguments: &[&str], output: Output) -> Output {
         String::from_utf8_lossy(&output.stderr)
     );
     output
+}
+
+/// A fault that keeps every answer to `operation` waiting.
+pub fn slow(operation: &str, milliseconds: u64) -> Fault {
+    Fault {
+        service: None,
+        operation: Some(operation.to_owned()),
+        account: None,
+        region: None,
+        kind: FaultKind::Slow,
+        rate: 1.0,
+        after: 0,
+        count: None,
+        milliseconds,
+    }
 }
 
 pub fn text(bytes: &[u8]) -> String {
