@@ -37,12 +37,48 @@ fn whatever_is_wrong_before_a_run_opens_ends_in_2_and_leaves_no_seal() {
     let outsider = stage.emulator.environment_of("outsider").unwrap();
     let member = stage.emulator.environment_of("member").unwrap();
     let cases: Vec<(&str, Change, &[&str])> = vec![
-        ("no credentials", Box::new(|c| drop(c.env_remove("AWS_ACCESS_KEY_ID"))), &["no AWS credentials", "AWS_PROFILE"]),
-        ("refused credentials", Box::new(|c| drop(c.env("AWS_SECRET_ACCESS_KEY", "wrong"))), &["refuses the credentials"]),
-        ("no organisation", Box::new(move |c| drop(c.envs(outsider.clone()))), &["organization", "run with"]),
-        ("wrong account", Box::new(move |c| drop(c.envs(member.clone()))), &["organization", "delegated administrator"]),
-        ("unreachable", Box::new(|c| drop(c.env("AWS_ENDPOINT_URL", "http://127.0.0.1:9"))), &["can't reach", "AWS_ENDPOINT_URL"]),
-        ("bad clock override", Box::new(|c| drop(c.env("ORGPROOF_CLOCK", "yesterday"))), &["ORGPROOF_CLOCK"]),
+        (
+            "no credentials",
+            Box::new(|c| {
+                c.env_remove("AWS_ACCESS_KEY_ID");
+            }),
+            &["no AWS credentials", "AWS_PROFILE"],
+        ),
+        (
+            "refused credentials",
+            Box::new(|c| {
+                c.env("AWS_SECRET_ACCESS_KEY", "wrong");
+            }),
+            &["refuses the credentials"],
+        ),
+        (
+            "no organisation",
+            Box::new(move |c| {
+                c.envs(outsider.clone());
+            }),
+            &["organization", "run with"],
+        ),
+        (
+            "wrong account",
+            Box::new(move |c| {
+                c.envs(member.clone());
+            }),
+            &["organization", "delegated administrator"],
+        ),
+        (
+            "unreachable",
+            Box::new(|c| {
+                c.env("AWS_ENDPOINT_URL", "http://127.0.0.1:9");
+            }),
+            &["can't reach", "AWS_ENDPOINT_URL"],
+        ),
+        (
+            "bad clock override",
+            Box::new(|c| {
+                c.env("ORGPROOF_CLOCK", "yesterday");
+            }),
+            &["ORGPROOF_CLOCK"],
+        ),
     ];
     for (name, change, words) in cases {
         let output = collect(&*change);
