@@ -1,5 +1,6 @@
 //! Bad input: each gives one clear message with the next step, the documented exit code, and leaves nothing half-written.
 #![cfg(feature = "aws")]
+#![expect(clippy::unwrap_used, reason = "a test says what went wrong by panicking")]
 
 #[expect(dead_code, reason = "each test program uses its part of the stage")]
 mod support;

@@ -1,6 +1,7 @@
 //! The main job from end to end, over HTTP, through the binary: what the ledger must say of each trouble, what no gap may
 //! touch, and what must be the same whatever the order of the answers.
 #![cfg(feature = "aws")]
+#![expect(clippy::unwrap_used, reason = "a test says what went wrong by panicking")]
 
 #[expect(dead_code, reason = "each test program uses its part of the stage")]
 mod support;
