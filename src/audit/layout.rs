@@ -7,19 +7,19 @@ use serde::Serialize;
 use crate::archive::{ArchiveError, StagedWriter, Staging};
 #[cfg(feature = "aws")]
 use crate::{
-    archive::StagedFile,
-    model::{BodyRef, Call, Coverage, PlannedTask},
+    model::{BodyRef, Call, Coverage, PlannedTask, Sha256Digest},
     spool::Spool,
 };
 
-/// Writes `data/plan.ndjson`, and returns it so that it can be sealed before collection begins.
+/// Writes `data/plan.ndjson`, and returns its digest over all parts, so that it can be sealed before collection begins.
 ///
 /// # Errors
 /// The staging folder refuses.
 #[cfg(feature = "aws")]
-pub fn plan(staging: &Staging, tasks: &[PlannedTask]) -> Result<Option<StagedFile>, ArchiveError> {
+pub fn plan(staging: &Staging, tasks: &[PlannedTask]) -> Result<Sha256Digest, ArchiveError> {
     lines(staging, "data/plan", tasks)?;
-    Ok(staging.get("data/plan.ndjson"))
+    let digest = staging.joint_digest("data/plan.ndjson")?;
+    digest.ok_or_else(|| ArchiveError::Missing("data/plan.ndjson".to_owned()))
 }
 
 /// Writes `data/coverage.ndjson`, `data/calls.ndjson` and `data/bodies/`, in the order of `tasks`.

@@ -1,7 +1,7 @@
 //! The whole route, in order.
 //!
 //! [`run`] carries out one run (open, discover, plan, collect, seal); [`period`] finds a period's evidence, judges it and
-//! closes the period; [`open`] reads an assessment back out of its archive; [`Reperformance`] lets the verifier rebuild it.
+//! closes the period; [`open_assessment`] reads an assessment back out of its archive; [`Reperformance`] lets the verifier rebuild it.
 
 #[cfg(feature = "aws")]
 mod discover;

@@ -116,9 +116,8 @@ pub async fn run(
     let (tasks, gathered) = match found {
         Ok(Discovered { organization, coverage, regions }) => {
             let plan = plan::build(request.config, &organization, aws.account(), &regions);
-            if let Some(file) = layout::plan(&staging, &plan.tasks).map_err(archive_error)? {
-                chain.plan(file.sha256, &request.facts(opened, &aws, None)).map_err(chain_error)?;
-            }
+            let digest = layout::plan(&staging, &plan.tasks).map_err(archive_error)?;
+            chain.plan(digest, &request.facts(opened, &aws, None)).map_err(chain_error)?;
             let ask: Arc<dyn Ask> = Arc::new(Collectors { aws: aws.clone() });
             let concurrency = request.config.limits.concurrency;
             let gathered = collect::gather(ask, &plan.tasks, vec![coverage], &spool, concurrency, stop, events).await;

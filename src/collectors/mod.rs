@@ -1,4 +1,4 @@
-//! Sources of evidence: one file each, one line each in [`COLLECTORS`].
+//! Sources of evidence: one file each, one line each in `COLLECTORS`.
 //!
 //! A collector asks its questions, lets the caller record every answer raw, and reads only what it needs for the next question. A failed
 //! question never drops its siblings: the task goes on and says at its end what is missing (`job.rs`).
