@@ -59,10 +59,13 @@ class Page:
 
     def verify(self, given: dict[str, bytes], trust: str = FINGERPRINT) -> dict:
         """Verifies files and returns outcome, codes of problems, codes of what was not checked, checks by archive."""
+        return self.given(lambda: self.browser.choose("#input-files", self.files(given)), trust)
+
+    def given(self, give, trust: str = FINGERPRINT) -> dict:
         self.show()
         browser = self.browser
         browser.evaluate(f"document.getElementById('trust').value = {json.dumps(trust)}")
-        browser.choose("#input-files", self.files(given))
+        give()
         browser.until("document.getElementById('files').childElementCount > 0")
         browser.evaluate("document.getElementById('go').click()")
         browser.until("!document.getElementById('results').hidden || document.getElementById('file-error').textContent"
@@ -404,8 +407,23 @@ def chain_cases(judge: Judge) -> None:
     judge.found("two seals at one place", {"a.zip": first, "b.zip": fork}, ["chain-forked"], key.fingerprint)
     rootless, _ = mine(NEXT, lambda s: s["predicate"].pop("previous"))
     judge.found("a later seal without one before it", {NEXT: rootless}, ["chain-broken"], key.fingerprint)
+    result = judge.page.given(lambda: judge.page.browser.choose("#input-folder", [str(STORE)]))
+    judge.that("a folder chosen is a whole store", result["outcome"] == "verified" and "from the first seal without a gap" in result["text"], result["text"][-600:])
+    judge.that("the keys in a chosen folder are not trusted", "It was not trusted" in result["text"])
+    result = judge.page.given(lambda: drop_files(judge.page.browser, {RUN: genuine()}))
+    judge.that("an archive dropped", result["outcome"] == "verified" and "4 gaps recorded in 1 archive" in result["text"], result["text"][:800])
     swapped = {**loose, "1.dsse.json": loose["4.dsse.json"], "4.dsse.json": loose["1.dsse.json"]}
     judge.clean("file names mean nothing: exchanged names change nothing", {**archives, **swapped})
+
+
+def drop_files(browser: Browser, given: dict[str, bytes]) -> None:
+    for name, data in given.items():
+        browser.evaluate(f"""(() => {{
+            const transfer = new DataTransfer();
+            const bytes = Uint8Array.from(atob({json.dumps(base64.b64encode(data).decode())}), c => c.charCodeAt(0));
+            transfer.items.add(new File([bytes], {json.dumps(name)}));
+            document.getElementById('drop').dispatchEvent(new DragEvent('drop', {{ dataTransfer: transfer, bubbles: true, cancelable: true }}));
+        }})()""")
 
 
 def rules(judge: Judge) -> None:

@@ -97,7 +97,7 @@ class Browser:
     def until(self, condition: str) -> None:
         """Waits in the page until the condition holds."""
         met = self.evaluate(f"""new Promise(done => {{
-            const end = Date.now() + {int(self.timeout * 1000)};
+            const end = Date.now() + {int(self.timeout * 500)};
             const look = () => ({condition}) ? done(true) : Date.now() > end ? done(false) : setTimeout(look, 20);
             look();
         }})""")
