@@ -101,8 +101,8 @@ pub async fn gather(
         };
         let Some((task, sink)) = open.remove(&id) else { continue };
         let answer = result.unwrap_or_else(|error| internal(&error));
-        aborted = answer.abort.or_else(|| spool.broken());
         let line = close(&task, &sink, answer.outcome);
+        aborted = answer.abort.or_else(|| spool.broken());
         events(Event::Ended(&line));
         coverage.insert(task.task, line);
         if aborted.is_some() {

@@ -159,7 +159,8 @@ impl Spool {
 
     /// Streams every attempt of `plan`'s tasks, in plan order, to `each`; bodies come as stored lines (see [`BodyRef`]).
     ///
-    /// `plan` must be sorted by task id. A task without files made no call.
+    /// `plan` must be sorted by task id. A task without files made no call. An attempt that the disk refused in the middle is
+    /// left out; its task ended as failed.
     ///
     /// # Errors
     /// A spool file cannot be read, or `each` fails.
@@ -170,29 +171,22 @@ impl Spool {
     ) -> Result<(), E> {
         for planned in plan {
             let dir = self.dir(&planned.task);
-            let calls = match File::open(dir.join("calls.ndjson")) {
+            let mut calls = match File::open(dir.join("calls.ndjson")) {
                 Ok(file) => BufReader::new(file),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
                 Err(error) => return Err(error.into()),
             };
             let mut bodies = BufReader::new(File::open(dir.join("bodies.ndjson"))?);
-            let mut line = Vec::new();
-            for call in calls.lines() {
-                let call: Call = serde_json::from_str(&call?).map_err(io::Error::from)?;
+            let (mut line, mut body) = (Vec::new(), Vec::new());
+            while whole_line(&mut calls, &mut line)? {
+                let call: Call = serde_json::from_slice(&line).map_err(io::Error::from)?;
                 if call.body.is_none() {
                     each(call, None)?;
-                    continue;
+                } else if whole_line(&mut bodies, &mut body)? {
+                    each(call, Some(&body))?;
+                } else {
+                    break;
                 }
-                line.clear();
-                bodies.read_until(b'\n', &mut line)?;
-                if line.pop() != Some(b'\n') {
-                    return Err(io::Error::new(
-                        io::ErrorKind::UnexpectedEof,
-                        format!("{}: body missing", planned.task),
-                    )
-                    .into());
-                }
-                each(call, Some(&line))?;
             }
         }
         Ok(())
@@ -215,9 +209,13 @@ impl TaskSpool {
     pub fn finish(&self) -> io::Result<u64> {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(mut files) = open.take() else { return Ok(0) };
-        files.bodies.flush()?;
-        files.calls.flush()?;
+        files.bodies.flush().and_then(|()| files.calls.flush()).inspect_err(|error| self.note(error))?;
         Ok(files.seq)
+    }
+
+    fn note(&self, error: &io::Error) {
+        let said = format!("the working directory refused evidence ({error}): free or mend the disk, then run again");
+        self.refused.get_or_init(|| said);
     }
 
     fn open(&self) -> io::Result<Open> {
@@ -274,6 +272,14 @@ impl Open {
     }
 }
 
+/// Reads the next line without its line feed; false at the end, and where the disk refused the rest of the last line: that
+/// attempt was never recorded, and [`TaskSpool::finish`] has said so.
+fn whole_line(file: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<bool> {
+    line.clear();
+    file.read_until(b'\n', line)?;
+    Ok(line.pop() == Some(b'\n'))
+}
+
 /// Creates `path` and its parents with mode 0700.
 pub(crate) fn private_dir(path: &Path) -> io::Result<()> {
     fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
@@ -311,6 +317,32 @@ mod tests {
             status: Some(200),
             error: None,
             body: body.map(<[u8]>::to_vec),
+        }
+    }
+
+    #[test]
+    fn an_attempt_that_the_disk_cut_short_is_left_out_and_hides_no_other() {
+        let dir = tempfile::tempdir().unwrap();
+        let spool = Spool::create(&dir.path().join("run")).unwrap();
+        let plan = [planned("eu-west-1", Collector::ConfigRules), planned("us-east-1", Collector::Regions)];
+        for planned in &plan {
+            let task = spool.task(&planned.task);
+            (0..2).for_each(|_| task.record(attempt(Some(b"{}"))).unwrap());
+            task.finish().unwrap();
+        }
+        for file in ["calls.ndjson", "bodies.ndjson"] {
+            let path = spool.dir(&plan[0].task).join(file);
+            let whole = fs::read(&path).unwrap();
+            fs::write(&path, &whole[..whole.len() - 2]).unwrap();
+            let mut seen = 0;
+            spool
+                .assemble::<io::Error>(&plan, |_, _| {
+                    seen += 1;
+                    Ok(())
+                })
+                .unwrap();
+            assert_eq!(seen, 3, "{file}: one whole attempt of the first task, two of the second");
+            fs::write(&path, whole).unwrap();
         }
     }
 

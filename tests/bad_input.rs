@@ -139,25 +139,74 @@ fn a_period_is_closed_once_and_only_after_its_end() {
     says(&stage.expect(2, &["seal", "--period", "2026Q9"]), &["2026Q9", "is no period"]);
 }
 
-#[test]
-fn a_run_that_is_terminated_is_sealed_as_aborted_with_what_it_had_and_the_next_goes_on() {
+/// Starts a run, stops it in the middle with `signal`, and looks at what is left.
+fn stopped_in_the_middle(signal: &str, word: &str) {
     let stage = Stage::new("healthy.toml");
     // Answers that hang until long after the signal: it comes in the middle of the run.
     stage.emulator.add_fault(support::slow("DescribeConfigRules", 600_000));
     let child = stage.spawn(&["collect"]);
     stage.wait_for_request("DescribeConfigRules");
-    let sent = Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
+    let sent = Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap();
     assert!(sent.success());
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(3), "{}", String::from_utf8_lossy(&output.stderr));
-    assert!(String::from_utf8_lossy(&output.stdout).contains("SIGTERM"));
+    assert!(String::from_utf8_lossy(&output.stdout).contains(word));
     let aborted = &stage.archives("run-abort")[0];
     let coverage = support::lines(aborted, "data/coverage.ndjson");
     assert!(coverage.iter().any(|l| l["state"] == "collected"), "what was gathered is kept");
-    assert!(coverage.iter().any(|l| l["state"] == "not-run"), "what was not asked is said");
+    assert!(coverage.iter().all(|l| l["state"] != "not-run" || l["gap"] == true), "what was not asked is a gap");
+    assert!(coverage.iter().any(|l| l["gap"] == true));
     assert_eq!(coverage.len(), support::lines(aborted, "data/plan.ndjson").len());
     stage.emulator.clear_faults();
     stage.expect(0, &["collect"]);
+    stage.expect(0, &["verify", "evidence", "--trust", "allowed_signers"]);
+}
+
+#[test]
+fn sigterm_ends_a_run_as_aborted_with_what_it_had_and_the_next_goes_on() {
+    stopped_in_the_middle("-TERM", "SIGTERM");
+}
+
+#[test]
+fn ctrl_c_ends_a_run_as_aborted_with_what_it_had_and_the_next_goes_on() {
+    stopped_in_the_middle("-INT", "Ctrl-C");
+}
+
+#[test]
+fn a_killed_run_shows_as_aborted_once_the_next_one_opens() {
+    let stage = Stage::new("healthy.toml");
+    stage.emulator.add_fault(support::slow("DescribeConfigRules", 600_000));
+    let mut child = stage.spawn(&["collect"]);
+    stage.wait_for_request("DescribeConfigRules");
+    child.kill().unwrap();
+    child.wait().unwrap();
+    stage.emulator.clear_faults();
+    stage.expect(0, &["collect"]);
+    let verified = stage.expect(0, &["verify", "evidence", "--trust", "allowed_signers", "--json"]);
+    let report: serde_json::Value = serde_json::from_slice(&verified.stdout).unwrap();
+    assert_eq!(report["chains"][0]["kinds"]["run-abort"], 1, "{report}");
+}
+
+#[test]
+fn a_store_that_cannot_be_written_ends_in_2_and_one_that_fills_up_in_3() {
+    let stage = Stage::new("healthy.toml");
+    std::fs::write(stage.path("evidence"), "a file where the store should be").unwrap();
+    says(&stage.expect(2, &["collect"]), &["evidence"]);
+    std::fs::remove_file(stage.path("evidence")).unwrap();
+
+    // No file may grow past 16 KiB: the disk is full as far as the run can tell.
+    let full = "trap '' XFSZ; ulimit -f 16; exec \"$0\" collect";
+    let mut command = stage.command(&[]);
+    let program = command.get_program().to_owned();
+    let mut shell = Command::new("bash");
+    shell.args(["-c", full]).arg(program).current_dir(stage.folder.path());
+    shell.envs(command.get_envs().filter_map(|(n, v)| Some((n, v?))));
+    let output = shell.output().unwrap();
+    assert_eq!(output.status.code(), Some(3), "{}", String::from_utf8_lossy(&output.stderr));
+    says(&output, &["disk"]);
+    assert!(stage.archives("run-close").is_empty(), "half a run is never sealed as a whole one");
+    command.arg("collect");
+    assert_eq!(command.output().unwrap().status.code(), Some(0), "with room again, the next run goes on");
     stage.expect(0, &["verify", "evidence", "--trust", "allowed_signers"]);
 }
 

@@ -73,10 +73,12 @@ pub enum RunError {
         work: PathBuf,
     },
     /// The evidence could not be laid out.
-    #[error("{source}{}", kept(.work))]
+    #[error("{}{source}{}", .refused.as_ref().map(|said| format!("{said}. Nor could the run be sealed: ")).unwrap_or_default(), kept(.work))]
     Archive {
         /// The cause.
         source: ArchiveError,
+        /// What the disk said before, if it refused evidence during the run.
+        refused: Option<String>,
         /// Where the raw evidence still lies.
         work: PathBuf,
     },
@@ -99,7 +101,7 @@ pub async fn run(
 ) -> Result<RunReport, RunError> {
     let work = request.work.clone();
     let chain_error = |source| RunError::Chain { source, work: work.clone() };
-    let archive_error = |source: ArchiveError| RunError::Archive { source, work: work.clone() };
+    let archive_error = |source: ArchiveError| RunError::Archive { source, refused: None, work: work.clone() };
     let io_error =
         |source| archive_error(ArchiveError::Io { action: "create", path: work.display().to_string(), source });
     let opened = (request.clock)();
@@ -131,7 +133,11 @@ pub async fn run(
             (vec![task], Gathered { coverage: vec![line], aborted: Some(reason) })
         }
     };
-    layout::evidence(&staging, &tasks, &gathered.coverage, &spool).map_err(archive_error)?;
+    layout::evidence(&staging, &tasks, &gathered.coverage, &spool).map_err(|source| RunError::Archive {
+        source,
+        refused: spool.broken(),
+        work: work.clone(),
+    })?;
     staging.add("data/inputs/orgproof.toml", &request.config.bytes).map_err(archive_error)?;
     let facts = request.facts(opened, &aws, gathered.aborted.clone());
     let sealed = match gathered.aborted {

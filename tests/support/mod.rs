@@ -104,8 +104,8 @@ impl Stage {
 
     /// Archives in the store whose name contains `kind`, sorted.
     pub fn archives(&self, kind: &str) -> Vec<PathBuf> {
-        let mut found: Vec<_> = std::fs::read_dir(self.path("evidence/archives"))
-            .unwrap()
+        let Ok(folder) = std::fs::read_dir(self.path("evidence/archives")) else { return Vec::new() };
+        let mut found: Vec<_> = folder
             .map(|entry| entry.unwrap().path())
             .filter(|path| path.file_name().unwrap().to_string_lossy().contains(kind))
             .collect();
