@@ -8,6 +8,7 @@ its Content-Security-Policy, which is needed after every change of them. With --
 import base64
 import hashlib
 import json
+import os
 import pathlib
 import re
 import sys
@@ -21,7 +22,7 @@ import forge  # noqa: E402
 from chromium import Browser  # noqa: E402
 from forge import both, pack, put, reseal, rewrite_manifests, unpack  # noqa: E402
 
-PAGE = ROOT / "reports/verify.html"
+PAGE = pathlib.Path(os.environ.get("VERIFY_PAGE", ROOT / "reports/verify.html"))
 STORE = ROOT / "tests/browser/store"
 RUN, NEXT, PERIOD = "00000002-run-close.zip", "00000005-run-close.zip", "00000006-period-close.zip"
 ALLOWED, PEM = (STORE / "allowed_signers").read_text(), (STORE / "seal.pem").read_text()
@@ -189,6 +190,7 @@ def file_cases(judge: Judge) -> None:
     judge.found("a file and both manifests rewritten", changed(rewritten), ["seal-mismatch"])
     judge.found("a manifest out of order", changed(lambda f: f.update({"manifest-sha256.txt": b"".join(sorted(f["manifest-sha256.txt"].splitlines(True), reverse=True))})),
                 ["seal-mismatch", "manifest-malformed", "file-changed"])
+    judge.found("a manifest that is no UTF-8", changed(lambda f: f.update({"manifest-sha256.txt": f["manifest-sha256.txt"] + b"\xff\n"})), ["seal-mismatch", "manifest-malformed", "file-changed"])
     judge.found("the salt key exchanged", changed(lambda f: f.update({"data/inputs/salt.key": bytes(32)})), ["file-changed", "records-root"])
     judge.found("no seal", changed(drop("seal.json")), ["file-missing"])
     judge.found("no manifest", changed(drop("manifest-sha256.txt")), ["file-missing"])
@@ -401,6 +403,9 @@ def chain_cases(judge: Judge) -> None:
     first, digest = mine(NEXT)
     second, _ = mine(PERIOD, lambda s: s["predicate"].update(previous=digest))
     judge.clean("two neighbours of one chain", {NEXT: first, PERIOD: second}, key.fingerprint)
+    late, _ = mine(NEXT, lambda s: s["predicate"].update(next_run_expected_by="2020-01-01T00:00:00Z"))
+    result = judge.clean("a seal that expected a run long ago", {NEXT: late}, key.fingerprint)
+    judge.that("a run that is due stands beside the outcome", "was due by 2020-01-01T00:00:00Z" in judge.page.browser.evaluate("document.getElementById('limits').textContent"))
     stray, _ = mine(PERIOD)
     judge.found("a replaced run", {NEXT: first, PERIOD: stray}, ["chain-broken"], key.fingerprint)
     fork, _ = mine(NEXT, lambda s: s["predicate"].update(closed="2026-12-31T07:00:00Z"))
