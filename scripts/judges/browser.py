@@ -226,6 +226,15 @@ def signature_cases(judge: Judge) -> None:
     twice = unpack(genuine())
     forge.sign(twice, key, twice["seal.json"].replace(b'"gaps":4', b'"gaps":0,"gaps":4'), json.loads(twice["seal.json"])["predicate"])
     judge.found("a signed seal that writes a field twice", pack(twice), ["seal-malformed"], key.fingerprint)
+    one, other = unpack(genuine()), unpack(genuine())
+    reseal(one, key)
+    reseal(other, key, lambda s: s["predicate"].update(gaps=0))
+    judge.found("a DSSE envelope by the same key over another seal", pack({**one, "seal.dsse.json": other["seal.dsse.json"]}), ["signature-invalid", "not-signed"], key.fingerprint)
+    judge.found("a proof by the same key, at the same place, of another seal", pack({**one, "seal.tlog-proof": other["seal.tlog-proof"]}), ["inclusion-proof"], key.fingerprint)
+    head, blob = one["seal.tlog-proof"].decode().rstrip().rsplit(" ", 1)
+    raw = base64.b64decode(blob)
+    broken = base64.b64encode(put(raw, len(raw) - 4, bytes([raw[-4] ^ 1]))).decode()
+    judge.found("a checkpoint with a broken signature", pack({**one, "seal.tlog-proof": f"{head} {broken}\n".encode()}), ["inclusion-proof"], key.fingerprint)
     for name, change in {"doubled": lambda s: s["subject"].append(s["subject"][0]), "missing": lambda s: s["subject"].pop(),
                          "renamed": lambda s: s["subject"][0].update(name="manifest-md5.txt"), "twice the same": lambda s: s["subject"].__setitem__(1, s["subject"][0])}.items():
         files = unpack(genuine())
@@ -326,6 +335,11 @@ def container_cases(judge: Judge) -> None:
     judge.found("a zip comment", put(data, d.end + 20, b"\3\0") + b"abc", ["zip-trailing-bytes"])
     judge.any_of("leading bytes", b"#!/bin/sh\n" + data, ["zip-leading-bytes", "zip-gap", "zip-malformed"])
     judge.found("bytes before the directory", put(data, d.end + 16, (d.start + 4).to_bytes(4, "little"))[:d.start] + b"hide" + put(data, d.end + 16, (d.start + 4).to_bytes(4, "little"))[d.start:], ["zip-gap"])
+    hole = data[:d.headers[1][1]] + b"hide" + data[d.headers[1][1]:]
+    for at, offset, _ in d.headers[1:]:
+        hole = put(hole, at + 4 + 42, (offset + 4).to_bytes(4, "little"))
+    judge.found("bytes between two members", put(hole, d.end + 4 + 16, (d.start + 4).to_bytes(4, "little")), ["zip-gap"])
+    judge.found("a comment that is stated and not there", put(data, d.end + 20, b"\3\0"), ["zip-trailing-bytes"])
     judge.found("no zip at all", b"PK hello, this is no zip at all", ["zip-malformed"])
     for evil in ["../../etc/cron", "/etc/cron.d/xx", "a//b/c/d/e/f/g", "a\\b\\c\\d\\e", "a\0b\0c\0d", "C:\\evil", "data/\xe4\xf6"]:
         renamed = evil.encode("latin-1").ljust(len(name), b"x")[:len(name)]
@@ -406,6 +420,7 @@ def chain_cases(judge: Judge) -> None:
     late, _ = mine(NEXT, lambda s: s["predicate"].update(next_run_expected_by="2020-01-01T00:00:00Z"))
     result = judge.clean("a seal that expected a run long ago", {NEXT: late}, key.fingerprint)
     judge.that("a run that is due stands beside the outcome", "was due by 2020-01-01T00:00:00Z" in judge.page.browser.evaluate("document.getElementById('limits').textContent"))
+    own_chain(judge, key)
     stray, _ = mine(PERIOD)
     judge.found("a replaced run", {NEXT: first, PERIOD: stray}, ["chain-broken"], key.fingerprint)
     fork, _ = mine(NEXT, lambda s: s["predicate"].update(closed="2026-12-31T07:00:00Z"))
@@ -419,6 +434,38 @@ def chain_cases(judge: Judge) -> None:
     judge.that("an archive dropped", result["outcome"] == "verified" and "4 gaps recorded in 1 archive" in result["text"], result["text"][:800])
     swapped = {**loose, "1.dsse.json": loose["4.dsse.json"], "4.dsse.json": loose["1.dsse.json"]}
     judge.clean("file names mean nothing: exchanged names change nothing", {**archives, **swapped})
+
+
+def own_chain(judge: Judge, key: forge.Key) -> None:
+    """A chain of seals without archives, sealed by an insider from the first on, and what gives him away."""
+    def chain(change=lambda n, p: None, evidence=True):
+        seals, digests = [], {}
+        for n in range(7):
+            envelope = json.loads((STORE / f"chain/{n:08}/seal.dsse.json").read_text())
+            payload = base64.b64decode(envelope["payload"])
+            seal = json.loads(payload)
+            predicate = seal["predicate"]
+            predicate["key"]["id"] = key.fingerprint
+            if seals:
+                predicate["previous"] = hashlib.sha256(seals[-1]).hexdigest()
+            if evidence and "evidence" in predicate:
+                predicate["evidence"] = [digests[old] for old in predicate["evidence"]]
+            change(n, predicate)
+            seals.append((json.dumps(seal, separators=(",", ":"), ensure_ascii=False) + "\n").encode())
+            digests[hashlib.sha256(payload).hexdigest()] = hashlib.sha256(seals[-1]).hexdigest()
+        return seals, predicate["log"]
+
+    def given(seals):
+        return {f"{n}.dsse.json": key.envelope(seal) for n, seal in enumerate(seals)}
+    seals, log = chain()
+    leaves = [forge.sha256(b"\0" + seal) for seal in seals]
+    judge.clean("a chain with the checkpoint kept outside", {**given(seals), "kept": key.checkpoint(f"orgproof/{log}", leaves[:5]).encode()}, key.pem)
+    judge.found("history rewritten, against a checkpoint kept outside", {**given(seals), "kept": key.checkpoint(f"orgproof/{log}", [bytes(32), *leaves[1:5]]).encode()}, ["chain-forked"], key.pem)
+    judge.found("a checkpoint of another log by the same key", {**given(seals), "kept": key.checkpoint("orgproof/" + "0" * 32, leaves).encode()}, ["chain-forked"], key.pem)
+    judge.found("an assessment of evidence that is not in the chain", given(chain(evidence=False)[0]), ["evidence-not-in-chain"], key.pem)
+    for field, code in [("configuration", "run-changed"), ("catalog", "run-changed"), ("plan", "plan-changed")]:
+        altered, _ = chain(lambda n, p: p.update({field: "0" * 64}) if n == 2 else None)  # noqa: B023
+        judge.found(f"a run that closes with another {field}", given(altered), [code], key.pem)
 
 
 def drop_files(browser: Browser, given: dict[str, bytes]) -> None:
