@@ -1,22 +1,27 @@
 //! The whole route, in order.
 //!
 //! [`run`] carries out one run (open, discover, plan, collect, seal); [`period`] finds a period's evidence, judges it and
-//! closes the period; [`open_assessment`] reads an assessment back out of its archive; [`Reperformance`] lets the verifier rebuild it.
+//! closes the period; [`open_assessment`] reads an assessment back out of its archive; [`Reperformance`] lets the verifier rebuild
+//! it. Between runs: [`status`], [`diff`], [`sample`].
 
+pub mod diff;
 #[cfg(feature = "aws")]
 mod discover;
 mod judge;
 mod layout;
 mod open;
+mod organization;
 pub mod period;
 mod results;
 #[cfg(feature = "aws")]
 pub mod run;
+pub mod sample;
+pub mod status;
 
 #[cfg(feature = "aws")]
 pub use discover::{DiscoverError, Discovered, discover, discovery_task};
 pub use judge::{JudgeError, judge};
-pub use open::{OpenError, Reperformance, open_assessment};
+pub use open::{OpenError, Reperformance, open_archive, open_assessment};
 pub use results::to_files as results_files;
 
 /// The signer's name in `allowed_signers` files that this program writes.

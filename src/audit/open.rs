@@ -55,13 +55,9 @@ pub enum OpenError {
 /// # Errors
 /// There is no assessment, or it cannot be read.
 pub fn open_assessment(input: &Path) -> Result<(Assessment, Provenance), OpenError> {
-    let path = if input.join("chain").is_dir() { newest(input)? } else { input.to_owned() };
-    let reader = Reader::open(&path)?;
+    let reader = open_archive(input)?;
     let seal = &reader.seal().predicate;
-    if !seal.kind.is_assessment() {
-        return Err(OpenError::NotAnAssessment { path: path.display().to_string(), kind: seal.kind.to_string() });
-    }
-    let assessment = results::from_files(|name| read(&reader, name))?;
+    let assessment = read_assessment(&reader)?;
     let mut archives: Vec<SealedArchive> = reader
         .records::<EvidenceLine>("data/evidence.ndjson")?
         .into_iter()
@@ -79,6 +75,25 @@ pub fn open_assessment(input: &Path) -> Result<(Assessment, Provenance), OpenErr
         identity: Some(SIGNER.to_owned()),
     };
     Ok((assessment, provenance))
+}
+
+/// Opens an assessment archive, or a store's newest, without reading its results.
+///
+/// # Errors
+/// There is none, or it cannot be read.
+pub fn open_archive(input: &Path) -> Result<Reader, OpenError> {
+    let path = if input.join("chain").is_dir() { newest(input)? } else { input.to_owned() };
+    let reader = Reader::open(&path)?;
+    let kind = reader.seal().predicate.kind;
+    if !kind.is_assessment() {
+        return Err(OpenError::NotAnAssessment { path: path.display().to_string(), kind: kind.to_string() });
+    }
+    Ok(reader)
+}
+
+/// Reads the assessment of an archive.
+pub(super) fn read_assessment(reader: &Reader) -> Result<Assessment, JudgeError> {
+    results::from_files(|name| read(reader, name))
 }
 
 fn newest(folder: &Path) -> Result<PathBuf, OpenError> {

@@ -20,6 +20,15 @@ const EXIT_CODES: &str = "\
 Exit codes: 0 done and complete; 1 done, some requirement not satisfied; 2 usage, configuration or environment;
 3 done but incomplete (gaps, an aborted run, a missing run); 4 verification failed; 5 could not be checked; 70 a bug.";
 
+const SAMPLE_METHOD: &str = "\
+Without --seed, the population: hand its SHA-256 to the auditor, who then names a seed. By hand, from the archive:
+  unzip -p ARCHIVE 'data/results/observations*.ndjson' | grep -F '{\"check\":\"ID\",' > population
+  sha256sum population                                                    # the population's hash
+  while IFS= read -r record; do
+    digest=$(printf %s \"$record\" | sha256sum | cut -c1-64)
+    printf '%s\\n%s' \"$SEED\" \"$digest\" | sha256sum | cut -c1-64 | sed \"s/$/ $digest/\"
+  done < population | sort | head -n N                                    # ranks and digests of the sample";
+
 /// Options of every command.
 #[derive(Debug, ClapArgs)]
 pub struct Global {
@@ -49,6 +58,12 @@ pub enum Command {
     #[cfg(feature = "aws")]
     Collect {
         /// The period that the run belongs to, such as 2026Q4 (default: the one that contains now)
+        #[arg(long)]
+        period: Option<String>,
+    },
+    /// Show the period so far: runs, days without one, gaps and what to ask of whom, what stands against the close
+    Status {
+        /// The period (default: the one that contains now)
         #[arg(long)]
         period: Option<String>,
     },
@@ -102,6 +117,31 @@ pub enum Command {
         /// The language of the report's own words
         #[arg(long, default_value = "en")]
         lang: String,
+    },
+    /// Compare two runs or two assessments; what was not observed is shown as that, never as a change
+    Diff {
+        /// The earlier archive; or alone, a store, for its two newest closed runs
+        #[arg(value_name = "ARCHIVE|STORE")]
+        a: PathBuf,
+        /// The later archive
+        #[arg(value_name = "ARCHIVE")]
+        b: Option<PathBuf>,
+    },
+    /// Show a check's population, frozen by its hash; then draw a sample of it by the auditor's seed
+    #[command(after_help = SAMPLE_METHOD)]
+    Sample {
+        /// An assessment archive, or a store (its newest assessment is taken)
+        #[arg(value_name = "ARCHIVE|STORE")]
+        archive: PathBuf,
+        /// The check, such as securityhub/S3.8
+        #[arg(long, value_name = "ID")]
+        check: String,
+        /// How many records to draw
+        #[arg(long, value_name = "N", requires = "seed")]
+        size: Option<usize>,
+        /// The auditor's seed, chosen after the population's hash was given away
+        #[arg(long, requires = "size")]
+        seed: Option<String>,
     },
     /// Read and check the catalogue of controls
     Controls {

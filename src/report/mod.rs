@@ -10,7 +10,7 @@
 mod asff;
 mod csv;
 mod exported;
-mod gaps;
+pub(crate) mod gaps;
 mod html;
 mod json;
 mod map;
@@ -18,11 +18,11 @@ mod markdown;
 mod ocsf;
 mod oscal;
 #[cfg(test)]
-mod sample;
+pub(crate) mod sample;
 mod tables;
 mod template;
-mod text;
-mod texts;
+pub(crate) mod text;
+pub(crate) mod texts;
 mod view;
 mod xlsx;
 

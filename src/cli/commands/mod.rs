@@ -4,13 +4,16 @@ mod assess;
 #[cfg(feature = "aws")]
 mod collect;
 mod controls;
+mod diff;
 mod init;
 mod keys;
 #[cfg(feature = "aws")]
 mod plan;
 mod report;
+mod sample;
 mod seal;
 mod sealing;
+mod status;
 mod verify;
 
 use std::path::{Path, PathBuf};
@@ -38,6 +41,11 @@ pub(super) fn run(args: &Args, output: &Output) -> Result<Exit, Failure> {
             verify::run(inputs, trust, checkpoint.as_deref(), *depth, output)
         }
         Command::Report { input, format, out, lang } => report::run(input, format, out, lang, output),
+        Command::Status { period } => status::run(&Setting::load(path)?, period.as_deref(), output),
+        Command::Diff { a, b } => diff::run(a, b.as_deref(), output),
+        Command::Sample { archive, check, size, seed } => {
+            sample::run(archive, check, seed.as_deref().zip(*size), output)
+        }
         Command::Controls { command } => controls::run(command, path, output),
         Command::Keys { command } => keys::run(command, path, output),
     }
