@@ -129,7 +129,7 @@ pub(super) fn tag_files(contents: &Contents, seal: &Seal) -> Result<BTreeMap<&'s
         contents.files
     );
     Ok(BTreeMap::from([
-        ("VERIFY.md", super::super::verify::guide(seal).map_err(|e| ArchiveError::malformed("VERIFY.md", None, e))?),
+        ("VERIFY.md", super::guide::guide(seal).map_err(|e| ArchiveError::malformed("VERIFY.md", None, e))?),
         ("bag-info.txt", info.into_bytes()),
         ("bagit.txt", BAGIT.as_bytes().to_vec()),
         ("manifest-sha256.txt", contents.manifest.clone()),

@@ -2,6 +2,7 @@
 
 mod bag;
 pub mod chain;
+mod guide;
 pub mod manifest;
 pub mod merkle;
 pub mod path;

@@ -2,7 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{JudgeError, SIGNER, period::EvidenceLine, results};
+use super::{
+    JudgeError, SIGNER,
+    period::{CATALOG, EvidenceLine},
+    results,
+};
 use crate::{
     archive::{
         ArchiveError, Reader,
@@ -15,9 +19,6 @@ use crate::{
     store::{self, StoreError},
     verify::Reperform,
 };
-
-/// Where an assessment archive keeps its catalogue.
-pub(super) const CATALOG: &str = "data/inputs/catalog/";
 
 /// Why there is no assessment to be had.
 #[derive(Debug, thiserror::Error)]

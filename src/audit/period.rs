@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{JudgeError, judge, layout, open::CATALOG, results};
+use super::{JudgeError, judge, layout, results};
 use crate::{
     archive::{
         Kind, Reader, Staging,
@@ -17,6 +17,9 @@ use crate::{
     report::{self, Provenance, SealedArchive},
     store::Store,
 };
+
+/// Where an assessment archive keeps its catalogue.
+pub const CATALOG: &str = "data/inputs/catalog/";
 
 /// Why a period cannot be judged or closed.
 #[derive(Debug, thiserror::Error)]

@@ -8,7 +8,6 @@
 mod archive;
 mod chain;
 mod content;
-mod guide;
 mod replay;
 mod report;
 #[cfg(test)]
@@ -20,7 +19,6 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 use serde::Serialize;
 
-pub use guide::guide;
 pub use report::{ArchiveSummary, ChainSummary, Class, Problem, Report, Unchecked};
 pub use trust::{Trust, TrustError};
 

@@ -2,7 +2,7 @@
 
 use minijinja::{Environment, Value, context, value::Serde};
 
-use crate::archive::Seal;
+use super::Seal;
 
 const TEMPLATE: &str = include_str!("../../reports/VERIFY.md.in");
 
@@ -14,7 +14,7 @@ pub fn guide(seal: &Seal) -> Result<Vec<u8>, minijinja::Error> {
     let mut environment = Environment::new();
     environment.add_template("VERIFY.md", TEMPLATE)?;
     let mut text = environment.get_template("VERIFY.md")?.render(context! {
-        archive => crate::archive::seal::archive_name(seal.sequence, seal.kind),
+        archive => super::seal::archive_name(seal.sequence, seal.kind),
         kind => seal.kind.as_str(),
         assessment => seal.kind.is_assessment(),
         seal => Value::from(Serde(seal)),
