@@ -46,7 +46,7 @@ pub fn to_files(assessment: &Assessment) -> Result<Files, JudgeError> {
         let path = path.to_owned();
         move |e: serde_json::Error| JudgeError::Results { path, why: e.to_string() }
     };
-    let mut files = assess::results_files(assessment);
+    let mut files = assess::results_files(assessment).map_err(fault("data/results/"))?;
     let summary = Summary {
         header: &assessment.header,
         organization: &assessment.organization,

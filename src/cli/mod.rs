@@ -29,6 +29,10 @@ pub fn run(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Exit {
         output.error(format!("error: {error}"));
         return Exit::Usage;
     }
+    if let Some(overridden) = clock::overrides() {
+        // Whoever reads "nothing is overdue" must know by whose clock, with --quiet too.
+        output.error(format!("note: the time is {}, not this machine's: overridden {overridden}", clock::now()));
+    }
     match commands::run(&args, &output) {
         Ok(exit) => exit,
         Err(failure) => {

@@ -50,7 +50,7 @@ impl Output {
     pub fn result(&self, value: &impl Serialize, human: impl FnOnce() -> String) -> io::Result<()> {
         let mut stdout = io::stdout().lock();
         if self.json {
-            serde_json::to_writer_pretty(&mut stdout, value)?;
+            stdout.write_all(json(value)?.as_bytes())?;
             stdout.write_all(b"\n")?;
         } else {
             let text = human();
@@ -77,12 +77,28 @@ impl Output {
     }
 }
 
+fn hostile(c: char) -> bool {
+    (c.is_control() && c != '\n' && c != '\t')
+        || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// Writes a value as JSON in which no text can drive a terminal: `serde_json` escapes C0 controls only, and C1 holds CSI too.
+fn json(value: &impl Serialize) -> io::Result<String> {
+    let text = serde_json::to_string_pretty(value)?;
+    let mut safe = String::with_capacity(text.len());
+    for c in text.chars() {
+        if hostile(c) {
+            // All of them lie in the basic plane, and outside of strings JSON has none.
+            let _ = write!(safe, "\\u{:04x}", u32::from(c));
+        } else {
+            safe.push(c);
+        }
+    }
+    Ok(safe)
+}
+
 /// Makes control and bidirectional-override characters visible (`\u{1b}`), line feeds and tabs apart.
 pub fn inert(text: &str) -> Cow<'_, str> {
-    let hostile = |c: char| {
-        (c.is_control() && c != '\n' && c != '\t')
-            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
     if !text.contains(hostile) {
         return Cow::Borrowed(text);
     }
@@ -105,5 +121,13 @@ mod tests {
     fn a_hostile_name_cannot_drive_the_terminal() {
         assert_eq!(inert("plain\ttext\n日本語"), "plain\ttext\n日本語");
         assert_eq!(inert("a\x1b[2Jb\u{202e}c\r\x07"), "a\\u{1b}[2Jb\\u{202e}c\\u{d}\\u{7}");
+    }
+
+    #[test]
+    fn json_says_the_same_and_cannot_drive_the_terminal_either() {
+        let name = "a\u{9b}2J\x7f\u{202e}b\u{2028}c日";
+        let text = json(&name).unwrap();
+        assert!(!text.contains(hostile), "{text:?}");
+        assert_eq!(serde_json::from_str::<String>(&text).unwrap(), name);
     }
 }

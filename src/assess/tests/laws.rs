@@ -97,8 +97,8 @@ proptest! {
         })
     ) {
         let world = world(&shape);
-        let one = results_files(&judge(&world, &world.observe()));
-        let other = results_files(&judge(&world, &world.observe_in(&order)));
+        let one = results_files(&judge(&world, &world.observe())).unwrap();
+        let other = results_files(&judge(&world, &world.observe_in(&order))).unwrap();
         prop_assert_eq!(one, other);
     }
 

@@ -128,7 +128,7 @@ pub(super) fn verdict(assessment: &Assessment, check: &str) -> (Status, String) 
 }
 
 pub(super) fn lines_of(assessment: &Assessment, name: &str) -> Vec<Value> {
-    let files = results_files(assessment);
+    let files = results_files(assessment).unwrap();
     let bytes = &files.iter().find(|(n, _)| n.ends_with(name)).unwrap().1;
     String::from_utf8(bytes.clone()).unwrap().lines().map(|l| serde_json::from_str(l).unwrap()).collect()
 }

@@ -1,6 +1,9 @@
 //! `orgproof collect`: one run into the store, sealed whatever happens.
 
-use std::{fmt::Write as _, path::PathBuf};
+use std::{
+    fmt::Write as _,
+    path::{Path, PathBuf},
+};
 
 use serde_json::json;
 use tokio::sync::watch;
@@ -15,6 +18,7 @@ use crate::{
     collect::Event,
     config::Config,
     model::{Coverage, CoverageState},
+    spool,
 };
 
 /// The runtime that everything asynchronous runs on.
@@ -63,11 +67,13 @@ pub(super) fn run(setting: &Setting, period: Option<&str>, output: &Output) -> R
         Ok::<_, Failure>(aws)
     })?;
     let chain = sealing::chain(setting)?;
+    let work = work_folder(&chain, &run)?;
+    report_leftovers(&work, output);
     let request = RunRequest {
         config,
         catalog: catalog.digest,
         period,
-        work: work_folder(&chain, &run)?,
+        work,
         run,
         clock: clock::now,
         overridden: clock::overrides().into_iter().collect(),
@@ -99,6 +105,16 @@ pub(super) fn run(setting: &Setting, period: Option<&str>, output: &Output) -> R
 fn work_folder(chain: &crate::archive::chain::Chain, run: &str) -> Result<PathBuf, Failure> {
     let name = format!("work/{run}");
     Ok(chain.store().local_path(&name).unwrap_or_else(|| std::env::temp_dir().join(run)))
+}
+
+/// Names what earlier runs left unsealed. The chain's lock is held: no run of this store is under way.
+fn report_leftovers(work: &Path, output: &Output) {
+    for left in work.parent().map(spool::leftovers).unwrap_or_default() {
+        output.error(format!(
+            "note: {} holds raw evidence of a run that ended without sealing it; it is kept: remove it when you need it no more",
+            left.display()
+        ));
+    }
 }
 
 /// Turns Ctrl-C and SIGTERM into the reason for which a run is aborted.

@@ -114,6 +114,8 @@ struct Open {
     bodies: BufWriter<File>,
     seq: u64,
     lines: u64,
+    /// Set once an attempt was refused: what came after it would lie beside the wrong body.
+    spoiled: bool,
 }
 
 impl Spool {
@@ -223,17 +225,13 @@ impl TaskSpool {
         let create = |name: &str| {
             OpenOptions::new().write(true).create_new(true).mode(0o600).open(self.dir.join(name)).map(BufWriter::new)
         };
-        Ok(Open { calls: create("calls.ndjson")?, bodies: create("bodies.ndjson")?, seq: 0, lines: 0 })
+        Ok(Open { calls: create("calls.ndjson")?, bodies: create("bodies.ndjson")?, seq: 0, lines: 0, spoiled: false })
     }
 }
 
 impl Sink for TaskSpool {
     fn record(&self, attempt: Attempt) -> io::Result<()> {
-        self.append(attempt).inspect_err(|error| {
-            let said =
-                format!("the working directory refused evidence ({error}): free or mend the disk, then run again");
-            self.refused.get_or_init(|| said);
-        })
+        self.append(attempt).inspect_err(|error| self.note(error))
     }
 }
 
@@ -244,16 +242,25 @@ impl TaskSpool {
             *slot = Some(self.open()?);
         }
         let Some(files) = slot.as_mut() else { return Err(io::Error::other("spool closed")) };
-        let body = attempt.body.as_deref().map(|bytes| files.store(bytes)).transpose()?;
-        let call = attempt.into_call(self.task.clone(), files.seq, body)?;
-        serde_json::to_writer(&mut files.calls, &call)?;
-        files.calls.write_all(b"\n")?;
-        files.seq += 1;
-        Ok(())
+        if files.spoiled {
+            return Err(io::Error::other("an earlier attempt of the task was refused"));
+        }
+        let written = files.append(&self.task, attempt);
+        files.spoiled = written.is_err();
+        written
     }
 }
 
 impl Open {
+    fn append(&mut self, task: &TaskId, attempt: Attempt) -> io::Result<()> {
+        let body = attempt.body.as_deref().map(|bytes| self.store(bytes)).transpose()?;
+        let call = attempt.into_call(task.clone(), self.seq, body)?;
+        serde_json::to_writer(&mut self.calls, &call)?;
+        self.calls.write_all(b"\n")?;
+        self.seq += 1;
+        Ok(())
+    }
+
     fn store(&mut self, bytes: &[u8]) -> io::Result<BodyRef> {
         let as_is = !bytes.contains(&b'\n') && std::str::from_utf8(bytes).is_ok();
         if as_is {
@@ -280,104 +287,24 @@ fn whole_line(file: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<bool> {
     Ok(line.pop() == Some(b'\n'))
 }
 
+/// Returns the working directories in `folder` of runs that ended without a seal (a crash, a full disk), sorted.
+///
+/// They may hold the only copy of what such a run gathered: they are reported, and never removed.
+pub fn leftovers(folder: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
+    let mut left: Vec<PathBuf> = entries
+        .flatten()
+        .filter(|entry| entry.file_name().to_string_lossy().starts_with("orgproof-") && entry.path().is_dir())
+        .map(|entry| entry.path())
+        .collect();
+    left.sort();
+    left
+}
+
 /// Creates `path` and its parents with mode 0700.
 pub(crate) fn private_dir(path: &Path) -> io::Result<()> {
     fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::model::{Collector, Mode};
-
-    fn planned(region: &str, collector: Collector) -> PlannedTask {
-        let task = TaskId { account: "111111111111".parse().unwrap(), region: region.parse().unwrap(), collector };
-        PlannedTask {
-            account: task.account.clone(),
-            region: task.region.clone(),
-            collector,
-            task,
-            mode: Mode::FanOut,
-            region_named: true,
-            out_of_scope: None,
-        }
-    }
-
-    fn attempt(body: Option<&[u8]>) -> Attempt {
-        Attempt {
-            time: "2026-11-23T00:00:00Z".parse().unwrap(),
-            request_id: Some("r".into()),
-            principal: "arn:aws:iam::111111111111:role/x".into(),
-            service: "config",
-            operation: "DescribeConfigRules".into(),
-            endpoint_region: "us-east-1".into(),
-            request: Some("{}".into()),
-            page: 0,
-            attempt: 1,
-            status: Some(200),
-            error: None,
-            body: body.map(<[u8]>::to_vec),
-        }
-    }
-
-    #[test]
-    fn an_attempt_that_the_disk_cut_short_is_left_out_and_hides_no_other() {
-        let dir = tempfile::tempdir().unwrap();
-        let spool = Spool::create(&dir.path().join("run")).unwrap();
-        let plan = [planned("eu-west-1", Collector::ConfigRules), planned("us-east-1", Collector::Regions)];
-        for planned in &plan {
-            let task = spool.task(&planned.task);
-            (0..2).for_each(|_| task.record(attempt(Some(b"{}"))).unwrap());
-            task.finish().unwrap();
-        }
-        for file in ["calls.ndjson", "bodies.ndjson"] {
-            let path = spool.dir(&plan[0].task).join(file);
-            let whole = fs::read(&path).unwrap();
-            fs::write(&path, &whole[..whole.len() - 2]).unwrap();
-            let mut seen = 0;
-            spool
-                .assemble::<io::Error>(&plan, |_, _| {
-                    seen += 1;
-                    Ok(())
-                })
-                .unwrap();
-            assert_eq!(seen, 3, "{file}: one whole attempt of the first task, two of the second");
-            fs::write(&path, whole).unwrap();
-        }
-    }
-
-    #[test]
-    fn pages_come_back_exactly_and_in_plan_order_whatever_order_they_went_in() {
-        let dir = tempfile::tempdir().unwrap();
-        let spool = Spool::create(&dir.path().join("run")).unwrap();
-        let plan = [planned("eu-west-1", Collector::ConfigRules), planned("us-east-1", Collector::Regions)];
-        let (first, second) = (spool.task(&plan[0].task), spool.task(&plan[1].task));
-        second.record(attempt(Some(b"{\"n\":9007199254740993}"))).unwrap();
-        first.record(attempt(Some(b"two\nlines"))).unwrap();
-        second.record(attempt(None)).unwrap();
-        first.record(attempt(Some(b"\xff\xfe"))).unwrap();
-        assert_eq!((first.finish().unwrap(), second.finish().unwrap()), (2, 2));
-
-        let mut seen = Vec::new();
-        spool
-            .assemble::<io::Error>(&plan, |call, line| {
-                let encoded = call.body.as_ref().is_some_and(|b| b.encoding.is_some());
-                let bytes = line.map(|l| {
-                    if encoded { Base64::decode_vec(std::str::from_utf8(l).unwrap()).unwrap() } else { l.to_vec() }
-                });
-                if let (Some(body), Some(bytes)) = (&call.body, &bytes) {
-                    assert_eq!(body.sha256, Sha256Digest::of(bytes), "the hash is over AWS's bytes, not ours");
-                }
-                seen.push((call.task.region.to_string(), call.seq, bytes));
-                Ok(())
-            })
-            .unwrap();
-        let expected: Vec<(String, u64, Option<Vec<u8>>)> = vec![
-            ("eu-west-1".into(), 0, Some(b"two\nlines".to_vec())),
-            ("eu-west-1".into(), 1, Some(b"\xff\xfe".to_vec())),
-            ("us-east-1".into(), 0, Some(b"{\"n\":9007199254740993}".to_vec())),
-            ("us-east-1".into(), 1, None),
-        ];
-        assert_eq!(seen, expected);
-    }
-}
+mod tests;
