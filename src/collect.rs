@@ -81,8 +81,9 @@ pub async fn gather(
     let mut waiting = fair_order(plan.iter().filter(|t| !coverage.contains_key(&t.task))).into_iter();
     let mut running: JoinSet<Answer> = JoinSet::new();
     let mut open: HashMap<Id, (PlannedTask, Arc<TaskSpool>)> = HashMap::new();
-    let mut aborted = None;
-    loop {
+    // Discovery may have met a full disk already.
+    let mut aborted = spool.broken();
+    while aborted.is_none() {
         while running.len() < concurrency.max(1) {
             let Some(task) = waiting.next() else { break };
             events(Event::Began(&task.task));

@@ -1,4 +1,5 @@
 //! `status`, `diff` and `sample` through the binary, over a store of small sealed archives: what a lead and an auditor see.
+#![expect(clippy::unwrap_used, reason = "a test says what went wrong by panicking")]
 
 use std::{
     io::Write as _,

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     archive::{
-        ArchiveError, Reader,
+        ArchiveError, Kind, Reader,
         chain::{self, ChainError},
     },
     catalog::{Catalog, CatalogFiles},
@@ -137,6 +137,10 @@ fn rebuild(assessment: &Reader, evidence: &[&Reader]) -> Result<results::Files, 
     let lines = assessment.records::<EvidenceLine>("data/evidence.ndjson")?;
     let problem = |why: &str| JudgeError::Results { path: "data/evidence.ndjson".to_owned(), why: why.to_owned() };
     let judged = lines.iter().find(|line| line.judged).ok_or_else(|| problem("no run is marked as judged"))?;
+    let newest = lines.iter().filter(|line| line.kind == Kind::RunClose).max_by_key(|line| line.sequence);
+    if newest != Some(judged) {
+        return Err(problem("the run that was judged is not the newest that was closed"));
+    }
     let run = evidence
         .iter()
         .find(|reader| reader.seal_digest() == judged.seal)

@@ -141,6 +141,11 @@ impl Evidence {
         self.lines.iter().map(|line| line.seal).collect()
     }
 
+    /// Returns the run that was aborted after the judged one, if there is any: what it would have seen is unknown.
+    pub fn aborted_since(&self) -> Option<&EvidenceLine> {
+        self.lines.last().filter(|line| line.kind == Kind::RunAbort)
+    }
+
     /// Judges the newest run.
     ///
     /// # Errors

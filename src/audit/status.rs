@@ -200,7 +200,7 @@ pub fn status(
             None
         }
     };
-    let newest = newest.map(|(run, ledger, earlier)| describe(store, &run, &ledger, &earlier)).transpose()?;
+    let newest = newest.map(|((run, ledger), earlier)| describe(store, &run, &ledger, &earlier)).transpose()?;
     Ok(Status {
         days: days(period, schedule, &runs, now),
         time_zone: schedule.time_zone.iana_name().unwrap_or("UTC").to_owned(),
@@ -304,18 +304,13 @@ pub fn days(period: &Period, schedule: &Schedule, runs: &[Run], now: Timestamp) 
 
 type Ledger = (Run, Vec<Coverage>);
 
-/// The newest closed run of the period, and lazily those before it.
-fn newest(
-    store: &dyn Store,
-    links: &[Link],
-    period: &Period,
-) -> Result<Option<(Run, Vec<Coverage>, Vec<Run>)>, String> {
+/// The newest closed run of the period with its ledger, and those before it.
+fn newest(store: &dyn Store, links: &[Link], period: &Period) -> Result<Option<(Ledger, Vec<Run>)>, String> {
     let mut closed: Vec<Run> = runs(links).into_iter().filter(|run| run.kind == Kind::RunClose).collect();
     let Some(at) = closed.iter().rposition(|run| period.contains(run.opened)) else { return Ok(None) };
     closed.truncate(at + 1);
     let Some(newest) = closed.pop() else { return Ok(None) };
-    let (newest, ledger) = ledger(store, newest)?;
-    Ok(Some((newest, ledger, closed)))
+    Ok(Some((ledger(store, newest)?, closed)))
 }
 
 fn ledger(store: &dyn Store, run: Run) -> Result<Ledger, String> {

@@ -11,7 +11,7 @@ use clap::Parser;
 pub use self::{
     args::Args,
     exit::Exit,
-    output::{Output, inert},
+    output::{Output, inert, one_line},
 };
 
 /// Runs the command line `arguments` (the first is the program's name) and returns how it ended.

@@ -97,6 +97,11 @@ fn json(value: &impl Serialize) -> io::Result<String> {
     Ok(safe)
 }
 
+/// Makes a text from outside fit for one line: its line feeds cannot forge another.
+pub fn one_line(text: &str) -> String {
+    inert(&text.replace('\n', " ⏎ ")).into_owned()
+}
+
 /// Makes control and bidirectional-override characters visible (`\u{1b}`), line feeds and tabs apart.
 pub fn inert(text: &str) -> Cow<'_, str> {
     if !text.contains(hostile) {

@@ -9,12 +9,15 @@ use std::{
 use serde_json::json;
 
 use super::{
-    super::{Exit, Failure, Output},
+    super::{Exit, Failure, Output, one_line},
     Setting, sealing,
 };
 use crate::{
     archive::chain,
-    audit::{period, results_files},
+    audit::{
+        period::{self, Evidence},
+        results_files,
+    },
     model::{Assessment, Finding, Status},
 };
 
@@ -39,7 +42,17 @@ pub(super) fn run(
         }
     }
     output.result(&document(&assessment), || human(&assessment))?;
-    Ok(exit(&assessment))
+    Ok(exit(&assessment).max(warn_of_aborted(&evidence, output)))
+}
+
+/// Says that a newer run was aborted: the verdicts are older than the last attempt to renew them.
+pub(super) fn warn_of_aborted(evidence: &Evidence, output: &Output) -> Exit {
+    let Some(line) = evidence.aborted_since() else { return Exit::Done };
+    output.say(format!(
+        "Run {} was aborted after the run that is judged here: what it would have seen is unknown.",
+        line.run
+    ));
+    Exit::Incomplete
 }
 
 /// 1 where a requirement is not satisfied, 3 where one could not be assessed or a gap stands in the ledger; the worse wins.
@@ -78,8 +91,13 @@ pub(super) fn human(assessment: &Assessment) -> String {
             let _ = writeln!(text, "{count:>6} {}", status.as_str());
         }
         for finding in findings.iter().filter(|f| f.status == Status::NotSatisfied) {
-            let _ =
-                writeln!(text, "       not satisfied  {:<8} {}: {}", finding.requirement, finding.title, finding.why);
+            let _ = writeln!(
+                text,
+                "       not satisfied  {:<8} {}: {}",
+                finding.requirement,
+                finding.title,
+                one_line(&finding.why)
+            );
         }
     }
     let gaps = assessment.coverage.iter().filter(|line| line.gap).count();

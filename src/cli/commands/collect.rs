@@ -9,7 +9,7 @@ use serde_json::json;
 use tokio::sync::watch;
 
 use super::{
-    super::{Exit, Failure, Output, clock},
+    super::{Exit, Failure, Output, clock, one_line},
     Setting, sealing,
 };
 use crate::{
@@ -166,7 +166,7 @@ fn human(report: &RunReport) -> String {
     if !gaps.is_empty() {
         let _ = writeln!(text, "{} gaps:", gaps.len());
         for line in gaps.iter().take(40) {
-            let said = line.error.as_deref().unwrap_or("");
+            let said = one_line(line.error.as_deref().unwrap_or(""));
             let _ = writeln!(text, "  {:<13} {}  {said}", line.state.as_str(), line.task);
         }
         if gaps.len() > 40 {

@@ -20,6 +20,7 @@ pub(super) fn run(setting: &Setting, label: &str, dry_run: bool, output: &Output
     period::may_close(&links, &period, now).map_err(Failure::usage)?;
     let evidence = period::evidence(&*store, &links, &period).map_err(Failure::usage)?;
     let assessment = evidence.assess(&catalog, &period).map_err(Failure::usage)?;
+    let aborted = assess::warn_of_aborted(&evidence, output);
     let missed = chain::missed_runs(&links, now);
     if dry_run {
         output.say(format!(
@@ -29,7 +30,7 @@ pub(super) fn run(setting: &Setting, label: &str, dry_run: bool, output: &Output
             missed.len()
         ));
         output.result(&assess::document(&assessment), || assess::human(&assessment))?;
-        return Ok(assess::exit(&assessment));
+        return Ok(assess::exit(&assessment).max(aborted));
     }
     let mut chain = sealing::chain(setting)?;
     // Somebody may have closed it between the reading above and taking the lock.
@@ -61,5 +62,5 @@ pub(super) fn run(setting: &Setting, label: &str, dry_run: bool, output: &Output
         "assessment": assess::document(&assessment),
     });
     output.result(&document, || assess::human(&assessment))?;
-    Ok(assess::exit(&assessment))
+    Ok(assess::exit(&assessment).max(aborted))
 }
