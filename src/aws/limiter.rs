@@ -231,4 +231,11 @@ mod tests {
         assert!((bucket(&limiter, "111111111111", Quota::CONFIG).rate() - 1000.0).abs() < 1e-9);
         assert!((bucket(&limiter, "111111111111", Quota::STS).rate() - 100.0).abs() < 1e-9);
     }
+
+    #[test]
+    fn the_planner_reckons_with_no_more_than_is_asked() {
+        for quota in Quota::ALL {
+            assert!(crate::plan::default_rate(quota.service()) <= quota.rate(), "{}", quota.name);
+        }
+    }
 }

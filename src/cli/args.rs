@@ -17,8 +17,14 @@ pub struct Args {
 }
 
 const EXIT_CODES: &str = "\
-Exit codes: 0 done and complete; 1 done, some requirement not satisfied; 2 usage, configuration or environment;
-3 done but incomplete (gaps, an aborted run, a missing run); 4 verification failed; 5 could not be checked; 70 a bug.";
+Exit codes:
+   0  done and complete
+   1  done, some requirement not satisfied
+   2  usage, configuration or environment
+   3  done but incomplete: gaps, an aborted run, a missing run
+   4  verification failed
+   5  could not be checked
+  70  a bug";
 
 const SAMPLE_METHOD: &str = "\
 Without --seed, the population: hand its SHA-256 to the auditor, who then names a seed. By hand, from the archive:
