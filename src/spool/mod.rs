@@ -193,14 +193,6 @@ impl Spool {
         }
         Ok(())
     }
-
-    /// Removes the working directory.
-    ///
-    /// # Errors
-    /// The directory cannot be removed.
-    pub fn remove(self) -> io::Result<()> {
-        fs::remove_dir_all(&self.root)
-    }
 }
 
 impl TaskSpool {

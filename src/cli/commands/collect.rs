@@ -19,6 +19,7 @@ use crate::{
     config::Config,
     model::{Coverage, CoverageState},
     spool,
+    verify::Depth,
 };
 
 /// The runtime that everything asynchronous runs on.
@@ -96,6 +97,8 @@ pub(super) fn run(setting: &Setting, period: Option<&str>, output: &Output) -> R
     });
     output.progress_done();
     let report = report.map_err(Failure::incomplete)?;
+    let archive: Vec<String> = report.sealed.archive.iter().cloned().collect();
+    sealing::reopen(setting, &archive, Depth::Bytes)?;
     output.result(&document(&report), || human(&report))?;
     let gaps = report.coverage.iter().any(|line| line.gap);
     Ok(if report.aborted.is_some() || gaps { Exit::Incomplete } else { Exit::Done })

@@ -9,6 +9,7 @@ use super::{
 use crate::{
     archive::{Staging, chain},
     audit::period::{self, Close},
+    verify::Depth,
 };
 
 pub(super) fn run(setting: &Setting, label: &str, dry_run: bool, output: &Output) -> Result<Exit, Failure> {
@@ -49,6 +50,8 @@ pub(super) fn run(setting: &Setting, label: &str, dry_run: bool, output: &Output
     };
     let sealed = period::close(&close, &mut chain, &staging, &evidence, &assessment).map_err(Failure::incomplete)?;
     let archive = sealed.archive.clone().unwrap_or_default();
+    let judged = evidence.lines.iter().filter(|line| line.judged).map(|line| format!("archives/{}", line.archive));
+    sealing::reopen(setting, &judged.chain([archive.clone()]).collect::<Vec<_>>(), Depth::Replay)?;
     output.say(format!(
         "Closed {}: {archive} (seal {}, {}). Give the auditor the store or its archives, and the key outside them.",
         period.label, sealed.statement.predicate.sequence, sealed.digest

@@ -3,16 +3,18 @@
 use std::path::{Path, PathBuf};
 
 use super::{
-    super::{Failure, clock},
+    super::{Exit, Failure, clock},
     Setting,
 };
 use crate::{
     archive::{chain::Chain, seal::Tool},
+    audit::Reperformance,
     catalog::{self, Catalog, CatalogFiles},
     config::Config,
     model::{Period, Sha256Digest},
     sign,
     store::{self, Store},
+    verify::{self, Depth, Options, Trust},
 };
 
 /// The period that was named, or the one that contains now.
@@ -47,6 +49,22 @@ pub(super) fn chain(setting: &Setting) -> Result<Chain, Failure> {
     let mut fresh = [0; 16];
     fresh.copy_from_slice(&random[..16]);
     Chain::open(store(setting)?, signer, &fresh).map_err(Failure::usage)
+}
+
+/// Reopens what was just sealed, through the verifier that an auditor runs: objects `names` of the store, to `depth`.
+///
+/// Where the store is not local there is nothing to reopen here.
+pub(super) fn reopen(setting: &Setting, names: &[String], depth: Depth) -> Result<(), Failure> {
+    let store = store(setting)?;
+    let paths: Vec<PathBuf> = names.iter().filter_map(|name| store.local_path(name)).collect();
+    let signer = sign::open(&setting.config.key, &setting.base).map_err(Failure::usage)?;
+    let options = Options { trust: Trust::key(signer.public_key()), depth, checkpoint: None, now: clock::now() };
+    let report = verify::verify(&paths, &options, Some(&Reperformance));
+    if report.problems.is_empty() {
+        return Ok(());
+    }
+    let message = "what was just sealed does not verify: keep the store as it is, and report this";
+    Err(Failure { exit: Exit::Failed, message: format!("{message}\n{}", report.render()) })
 }
 
 /// This program, with the digest of its executable where that can be read.
