@@ -8,7 +8,9 @@ use crate::model::Sha256Digest;
 
 pub mod facts;
 mod fault;
+mod fields;
 mod files;
+mod operating;
 mod overlay;
 mod questions;
 mod raw;
@@ -23,6 +25,7 @@ mod write;
 
 pub use fault::{CODES, Fault, Faults};
 pub use files::{CatalogFiles, digest, load, shipped, shipped_checks};
+pub use operating::{Loosened, Operating};
 
 /// JSON Schema (draft 2020-12) of a catalogue file, for editors; the same as `controls/schema.json`.
 pub const SCHEMA: &str = include_str!("../../controls/schema.json");
@@ -50,6 +53,8 @@ pub struct Framework {
     pub title: Text,
     /// Version as its publisher writes it.
     pub version: String,
+    /// Criteria of operating effectiveness for the requirements that have none of their own.
+    pub operating: Operating,
     /// Requirements in the publisher's order.
     pub requirements: Vec<Requirement>,
 }
@@ -89,6 +94,10 @@ pub struct Requirement {
     pub owner: Option<String>,
     /// When the entry was last reviewed, `YYYY-MM-DD`.
     pub reviewed: Option<String>,
+    /// By which criteria it counts as having operated throughout a period.
+    pub operating: Operating,
+    /// Where an overlay asks less than what it builds on, and on whose word.
+    pub loosened: Vec<Loosened>,
 }
 
 /// AWS's part of a requirement.

@@ -38,6 +38,7 @@ pub(super) struct UnvalidatedFramework {
     pub from: Option<At<String>>,
     /// The requirements that it takes over from there; all where it names none.
     pub only: Vec<At<String>>,
+    pub operating: Option<UnvalidatedOperating>,
     pub requirements: Vec<UnvalidatedRequirement>,
 }
 
@@ -54,6 +55,26 @@ pub(super) struct UnvalidatedRequirement {
     pub items: Vec<UnvalidatedItem>,
     pub owner: Option<At<String>>,
     pub reviewed: Option<At<String>>,
+    pub operating: Option<UnvalidatedOperating>,
+    pub loosened: Vec<UnvalidatedLoosening>,
+}
+
+/// Criteria of operating effectiveness; what is not stated is `None`.
+#[derive(Debug)]
+pub(super) struct UnvalidatedOperating {
+    pub max_days_failing: Option<At<i64>>,
+    pub max_unobserved_percent: Option<At<i64>>,
+    pub at_least_every: Option<At<String>>,
+    /// On whose word an overlay asks less.
+    pub loosened: Option<UnvalidatedLoosening>,
+}
+
+#[derive(Debug)]
+pub(super) struct UnvalidatedLoosening {
+    /// What is asked less; `None` where the place says it.
+    pub what: Option<At<String>>,
+    pub by: Option<At<String>>,
+    pub why: Option<At<String>>,
 }
 
 #[derive(Debug)]

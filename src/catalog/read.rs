@@ -6,15 +6,17 @@
 use toml::de::{DeTable, DeValue};
 
 use super::{
-    Faults, Text,
+    Faults,
+    fields::{Lines, Reader, Table},
     files::Source,
+    raw::UnvalidatedRequirement,
     raw::{At, UnvalidatedAsk, UnvalidatedAwsPart, UnvalidatedCheck, UnvalidatedFile, UnvalidatedFramework},
-    raw::{UnvalidatedHow, UnvalidatedItem, UnvalidatedMapping, UnvalidatedRequirement},
-    suggest::did_you_mean,
+    raw::{UnvalidatedHow, UnvalidatedItem, UnvalidatedLoosening, UnvalidatedMapping, UnvalidatedOperating},
 };
 
 /// Keys of a file.
-pub(super) const FILE_KEYS: &[&str] = &["id", "title", "version", "from", "only", "requirement", "check", "means"];
+pub(super) const FILE_KEYS: &[&str] =
+    &["id", "title", "version", "from", "only", "operating", "requirement", "check", "means"];
 /// Keys of a requirement.
 pub(super) const REQUIREMENT_KEYS: &[&str] = &[
     "id",
@@ -27,7 +29,12 @@ pub(super) const REQUIREMENT_KEYS: &[&str] = &[
     "item",
     "owner",
     "reviewed",
+    "operating",
+    "loosened",
 ];
+/// Keys of criteria of operating effectiveness.
+pub(super) const OPERATING_KEYS: &[&str] =
+    &["max-days-failing", "max-unobserved-percent", "at-least-every", "loosened"];
 /// Keys of an item.
 pub(super) const ITEM_KEYS: &[&str] =
     &["id", "title", "checks", "confidence", "source", "manual", "not-automated", "inherited"];
@@ -71,32 +78,6 @@ pub(super) fn read(source: &Source, text: &str, faults: &mut Faults) -> Unvalida
     UnvalidatedFile { framework, checks, ..file }
 }
 
-/// Where each line begins.
-struct Lines(Vec<usize>);
-
-impl Lines {
-    fn new(text: &str) -> Self {
-        Self(std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect())
-    }
-
-    fn of(&self, offset: usize) -> usize {
-        self.0.partition_point(|&start| start <= offset)
-    }
-}
-
-struct Reader<'a> {
-    shown: &'a str,
-    lines: Lines,
-    faults: &'a mut Faults,
-}
-
-/// A table, the line on which it begins, and what a fault calls it.
-struct Table<'t, 'i> {
-    table: &'t DeTable<'i>,
-    line: usize,
-    name: String,
-}
-
 impl Reader<'_> {
     fn file(&mut self, table: &DeTable<'_>) -> (Option<UnvalidatedFramework>, Vec<UnvalidatedCheck>) {
         let top = Table { table, line: 0, name: "the file".to_owned() };
@@ -110,7 +91,8 @@ impl Reader<'_> {
         };
         let checks = self.children(&top, "check");
         let checks = checks.iter().map(|t| self.check(t, not_applicable.as_ref(), not_assessed.as_ref())).collect();
-        let is_framework = ["id", "title", "version", "from", "requirement"].iter().any(|key| table.contains_key(*key));
+        let is_framework =
+            ["id", "title", "version", "from", "operating", "requirement"].iter().any(|key| table.contains_key(*key));
         let framework = is_framework.then(|| {
             let requirements = self.children(&top, "requirement");
             UnvalidatedFramework {
@@ -119,6 +101,7 @@ impl Reader<'_> {
                 version: self.required(&top, "version"),
                 from: self.optional(&top, "from"),
                 only: self.strings(&top, "only"),
+                operating: self.operating(&top),
                 requirements: requirements.iter().map(|t| self.requirement(t)).collect(),
             }
         });
@@ -128,6 +111,7 @@ impl Reader<'_> {
     fn requirement(&mut self, t: &Table<'_, '_>) -> UnvalidatedRequirement {
         self.known(t, REQUIREMENT_KEYS);
         let items = self.children(t, "item");
+        let loosened = self.children(t, "loosened");
         let aws_part = self.child(t, "aws-part").map(|part| {
             self.known(&part, &["what", "attestation"]);
             UnvalidatedAwsPart { what: self.required(&part, "what"), attestation: self.required(&part, "attestation") }
@@ -144,7 +128,27 @@ impl Reader<'_> {
             items: items.iter().map(|item| self.item(item)).collect(),
             owner: self.optional(t, "owner"),
             reviewed: self.optional(t, "reviewed"),
+            operating: self.operating(t),
+            loosened: loosened.iter().map(|t| self.loosening(t, &["what", "by", "why"])).collect(),
         }
+    }
+
+    fn operating(&mut self, t: &Table<'_, '_>) -> Option<UnvalidatedOperating> {
+        let operating = self.child(t, "operating")?;
+        self.known(&operating, OPERATING_KEYS);
+        let loosened = self.child(&operating, "loosened");
+        Some(UnvalidatedOperating {
+            max_days_failing: self.number(&operating, "max-days-failing"),
+            max_unobserved_percent: self.number(&operating, "max-unobserved-percent"),
+            at_least_every: self.optional(&operating, "at-least-every"),
+            loosened: loosened.map(|t| self.loosening(&t, &["by", "why"])),
+        })
+    }
+
+    fn loosening(&mut self, t: &Table<'_, '_>, keys: &[&str]) -> UnvalidatedLoosening {
+        self.known(t, keys);
+        let what = if keys.contains(&"what") { self.required(t, "what") } else { None };
+        UnvalidatedLoosening { what, by: self.required(t, "by"), why: self.required(t, "why") }
     }
 
     fn item(&mut self, t: &Table<'_, '_>) -> UnvalidatedItem {
@@ -233,117 +237,5 @@ impl Reader<'_> {
             questions.push(UnvalidatedAsk::State { state, of: self.optional(t, "of") });
         }
         questions
-    }
-
-    fn known(&mut self, t: &Table<'_, '_>, keys: &[&str]) {
-        for key in t.table.keys().filter(|key| !keys.contains(&key.get_ref().as_ref())) {
-            let line = self.lines.of(key.span().start);
-            let help = did_you_mean(key.get_ref(), keys.iter().copied())
-                .unwrap_or_else(|| format!("the keys known there are {}", keys.join(", ")));
-            let what = format!("{} has no key {:?}", t.name, key.get_ref());
-            self.faults.push("unknown-key", (self.shown, line), what, Some(help));
-        }
-    }
-
-    fn wrong(&mut self, line: usize, t: &Table<'_, '_>, key: &str, needs: &str) {
-        self.faults.add("wrong-type", (self.shown, line), format!("{key:?} of {} has to be {needs}", t.name));
-    }
-
-    fn missing(&mut self, t: &Table<'_, '_>, key: &str) {
-        self.faults.add("missing-key", (self.shown, t.line), format!("{} lacks {key:?}", t.name));
-    }
-
-    fn string(&mut self, t: &Table<'_, '_>, key: &str, value: &toml::Spanned<DeValue<'_>>) -> Option<At<String>> {
-        let line = self.lines.of(value.span().start);
-        let DeValue::String(text) = value.get_ref() else {
-            self.wrong(line, t, key, "a text in quotes");
-            return None;
-        };
-        if text.trim().is_empty() {
-            self.faults.add("empty-text", (self.shown, line), format!("{key:?} of {} says nothing", t.name));
-            return None;
-        }
-        Some(At { value: text.trim().to_owned(), line })
-    }
-
-    fn optional(&mut self, t: &Table<'_, '_>, key: &str) -> Option<At<String>> {
-        t.table.get(key).and_then(|value| self.string(t, key, value))
-    }
-
-    fn required(&mut self, t: &Table<'_, '_>, key: &str) -> Option<At<String>> {
-        if !t.table.contains_key(key) {
-            self.missing(t, key);
-        }
-        self.optional(t, key)
-    }
-
-    /// A text in English, or a table of texts by language tag.
-    fn text(&mut self, t: &Table<'_, '_>, key: &str) -> Option<Text> {
-        let Some(value) = t.table.get(key) else {
-            self.missing(t, key);
-            return None;
-        };
-        let DeValue::Table(languages) = value.get_ref() else {
-            return self.string(t, key, value).map(|text| Text::from([("en".to_owned(), text.value)]));
-        };
-        let line = self.lines.of(value.span().start);
-        let text: Text = languages
-            .iter()
-            .filter_map(|(tag, text)| Some((tag.get_ref().to_string(), self.string(t, key, text)?.value)))
-            .collect();
-        if !languages.contains_key("en") {
-            self.faults.add("missing-english", (self.shown, line), format!("{key:?} of {} has no \"en\"", t.name));
-        }
-        text.contains_key("en").then_some(text)
-    }
-
-    fn strings(&mut self, t: &Table<'_, '_>, key: &str) -> Vec<At<String>> {
-        let Some(value) = t.table.get(key) else { return Vec::new() };
-        let DeValue::Array(values) = value.get_ref() else {
-            let line = self.lines.of(value.span().start);
-            self.wrong(line, t, key, "a list of texts in brackets");
-            return Vec::new();
-        };
-        values.iter().filter_map(|value| self.string(t, key, value)).collect()
-    }
-
-    fn flag(&mut self, t: &Table<'_, '_>, key: &str) -> bool {
-        let Some(value) = t.table.get(key) else { return false };
-        if let DeValue::Boolean(flag) = value.get_ref() {
-            return *flag;
-        }
-        let line = self.lines.of(value.span().start);
-        self.wrong(line, t, key, "true or false");
-        false
-    }
-
-    fn table<'t, 'i>(&self, key: &str, value: &'t toml::Spanned<DeValue<'i>>) -> Option<Table<'t, 'i>> {
-        let DeValue::Table(table) = value.get_ref() else { return None };
-        let name = ["id", "check"].iter().find_map(|key| table.get(*key)).and_then(|id| id.get_ref().as_str());
-        let name = name.map_or_else(|| format!("a {key}"), |id| format!("{key} {id:?}"));
-        Some(Table { table, line: self.lines.of(value.span().start), name })
-    }
-
-    fn child<'t, 'i>(&mut self, t: &Table<'t, 'i>, key: &str) -> Option<Table<'t, 'i>> {
-        let value = t.table.get(key)?;
-        let child = self.table(key, value);
-        if child.is_none() {
-            let line = self.lines.of(value.span().start);
-            self.wrong(line, t, key, "a table in braces");
-        }
-        child
-    }
-
-    fn children<'t, 'i>(&mut self, t: &Table<'t, 'i>, key: &str) -> Vec<Table<'t, 'i>> {
-        let Some(value) = t.table.get(key) else { return Vec::new() };
-        let children: Option<Vec<_>> = match value.get_ref() {
-            DeValue::Array(values) => values.iter().map(|value| self.table(key, value)).collect(),
-            _ => None,
-        };
-        children.unwrap_or_else(|| {
-            let line = self.lines.of(value.span().start);
-            self.wrong(line, t, key, "a list of tables");
-            Vec::new()
-        })
     }
 }

@@ -6,10 +6,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{AwsPart, Confidence, Framework, How, Item, MappedCheck, Party, Requirement, Text, suggest::did_you_mean};
+use super::{
+    AwsPart, Confidence, Framework, How, Item, Loosened, MappedCheck, Operating, Party, Requirement, Text,
+    suggest::did_you_mean,
+};
 
 /// Columns besides those of other languages.
-const COLUMNS: [&str; 20] = [
+const COLUMNS: [&str; 27] = [
     "requirement",
     "title",
     "description",
@@ -28,8 +31,15 @@ const COLUMNS: [&str; 20] = [
     "frequency",
     "by",
     "reason",
+    "max days failing",
+    "max unobserved percent",
+    "at least every",
+    "loosened",
     "framework title",
     "framework version",
+    "framework max days failing",
+    "framework max unobserved percent",
+    "framework at least every",
 ];
 
 /// Columns that hold texts, which may come in other languages too.
@@ -82,6 +92,13 @@ fn row(framework: &Framework, requirement: &Requirement, item: &Item) -> Row {
         }
     }
     set("framework version", &framework.version);
+    for (prefix, criteria) in [("framework ", &framework.operating), ("", &requirement.operating)] {
+        set(&format!("{prefix}max days failing"), &criteria.max_days_failing.to_string());
+        set(&format!("{prefix}max unobserved percent"), &criteria.max_unobserved_percent.to_string());
+        set(&format!("{prefix}at least every"), &criteria.every());
+    }
+    let loosened = requirement.loosened.iter().map(|l| format!("{} | {} | {}", l.what, l.by, l.why));
+    set("loosened", &loosened.collect::<Vec<_>>().join("\n"));
     set("requirement", &format!("{}:{}", framework.id, requirement.id));
     set("responsibility", requirement.responsibility.as_str());
     set("responsibility reason", &requirement.responsibility_reason);
@@ -190,17 +207,21 @@ impl Importer {
         };
         let item = self.item(row);
         let is_new = !self.framework.iter().flat_map(|f| &f.requirements).any(|requirement| requirement.id == id);
-        let requirement = is_new.then(|| self.requirement(row, id));
         let title = text(row, "framework title");
         let version = self.cell(row, "framework version");
+        let operating = self.operating(row, "framework ", Operating::default());
         let framework = self.framework.get_or_insert_with(|| Framework {
             id: framework_id.to_owned(),
             title,
             version,
+            operating,
             requirements: Vec::new(),
         });
+        let general = framework.operating;
         let other = (framework.id != framework_id).then(|| framework.id.clone());
-        framework.requirements.extend(requirement.flatten());
+        let requirement = is_new.then(|| self.requirement(row, id, general)).flatten();
+        let Some(framework) = &mut self.framework else { return };
+        framework.requirements.extend(requirement);
         let holder = framework.requirements.iter_mut().find(|requirement| requirement.id == id);
         if let (Some(holder), Some(item)) = (holder, item) {
             holder.items.push(item);
@@ -210,7 +231,9 @@ impl Importer {
         }
     }
 
-    fn requirement(&mut self, row: &Row, id: &str) -> Option<Requirement> {
+    fn requirement(&mut self, row: &Row, id: &str, general: Operating) -> Option<Requirement> {
+        let loosened = row.get("loosened").cloned().unwrap_or_default();
+        let loosened: Vec<_> = loosened.lines().map(|line| self.loosened(line)).collect();
         let word = self.cell(row, "responsibility");
         let party = [Party::Aws, Party::Shared, Party::Customer].into_iter().find(|party| party.as_str() == word);
         if party.is_none() {
@@ -231,7 +254,42 @@ impl Importer {
             items: Vec::new(),
             owner: row.get("owner").cloned(),
             reviewed: row.get("reviewed").cloned(),
+            operating: self.operating(row, "", general),
+            loosened: loosened.into_iter().collect::<Option<_>>()?,
         })
+    }
+
+    fn operating(&mut self, row: &Row, prefix: &str, general: Operating) -> Operating {
+        let name = |column: &str| format!("{prefix}{column}");
+        let number = |text: &str| text.parse().ok();
+        Operating {
+            max_days_failing: self.or(row, &name("max days failing"), general.max_days_failing, number),
+            max_unobserved_percent: self.or(
+                row,
+                &name("max unobserved percent"),
+                general.max_unobserved_percent,
+                |text| text.parse().ok(),
+            ),
+            at_least_every: self.or(row, &name("at least every"), general.at_least_every, super::operating::duration),
+        }
+    }
+
+    /// Reads a cell; an empty one leaves what holds in `general`.
+    fn or<T>(&mut self, row: &Row, column: &str, general: T, parse: impl Fn(&str) -> Option<T>) -> T {
+        let Some(text) = row.get(column) else { return general };
+        parse(text).unwrap_or_else(|| {
+            self.fault(&format!("{column:?} cannot be {text:?}"));
+            general
+        })
+    }
+
+    fn loosened(&mut self, line: &str) -> Option<Loosened> {
+        let mut parts = line.splitn(3, " | ").map(|part| part.trim().to_owned());
+        let (Some(what), Some(by), Some(why)) = (parts.next(), parts.next(), parts.next()) else {
+            self.fault(&format!("{line:?} is not: what | by | why"));
+            return None;
+        };
+        Some(Loosened { what, by, why })
     }
 
     fn item(&mut self, row: &Row) -> Option<Item> {

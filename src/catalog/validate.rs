@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    AwsPart, Catalog, Check, Confidence, Faults, Framework, How, Item, MappedCheck, Means, Party, Requirement,
-    Severity, Text,
-    overlay::{self, Resolved},
+    AwsPart, Catalog, Check, Confidence, Faults, Framework, How, Item, Loosened, MappedCheck, Means, Party,
+    Requirement, Severity, Text,
+    operating::{self, Operating},
+    overlay::{self, ResolvedFramework},
     questions::ask,
     raw::{At, UnvalidatedCatalog, UnvalidatedCheck, UnvalidatedFramework, UnvalidatedHow, UnvalidatedItem},
     raw::{UnvalidatedFile, UnvalidatedMapping, UnvalidatedRequirement},
@@ -33,9 +34,9 @@ pub(super) fn validate(
     let mut frameworks: Vec<Framework> = Vec::new();
     for file in raw.files.iter().filter(|file| file.wanted) {
         let Some(framework) = &file.framework else { continue };
-        let requirements = overlay::resolve(raw, file, framework, &mut faults);
+        let resolved = overlay::resolve(raw, file, framework, &mut faults);
         let mut reader = Validator { file: &file.shown, defined: &defined, faults: &mut faults };
-        let Some(framework) = reader.framework(framework, &requirements) else { continue };
+        let Some(framework) = reader.framework(framework, &resolved) else { continue };
         if frameworks.iter().any(|other| other.id == framework.id) {
             faults.add("duplicate-framework", (&file.shown, 0), format!("framework {:?} is here twice", framework.id));
         }
@@ -86,6 +87,7 @@ fn bare(raw: &UnvalidatedCatalog, checks: &BTreeMap<String, Check>, used: &BTree
             id: name.to_owned(),
             title: Text::from([("en".to_owned(), format!("Checks of {name}"))]),
             version: "1".to_owned(),
+            operating: Operating::default(),
             requirements: requirements.collect(),
         }
     };
@@ -113,6 +115,8 @@ fn bare_requirement(check: &Check) -> Requirement {
         }],
         owner: None,
         reviewed: None,
+        operating: Operating::default(),
+        loosened: Vec::new(),
     }
 }
 
@@ -156,12 +160,12 @@ impl Validator<'_> {
         self.faults.add(code, (self.file, line), what);
     }
 
-    fn framework(&mut self, raw: &UnvalidatedFramework, resolved: &[Resolved<'_>]) -> Option<Framework> {
+    fn framework(&mut self, raw: &UnvalidatedFramework, resolved: &ResolvedFramework<'_>) -> Option<Framework> {
         let id = raw.id.as_ref();
         if let Some(id) = id {
             self.id(id, "framework", false);
         }
-        if resolved.is_empty() {
+        if resolved.requirements.is_empty() {
             let name = id.map_or("?", |id| id.value.as_str());
             self.fault("framework-without-requirements", 0, format!("framework {name:?} has no requirement"));
         }
@@ -173,19 +177,27 @@ impl Validator<'_> {
             }
         }
         let defined = self.defined;
+        let (operating, _) = operating::settle(&resolved.layers, self.faults);
         let requirements: Vec<_> = resolved
+            .requirements
             .iter()
-            .map(|r| Validator { file: r.file, defined, faults: &mut *self.faults }.requirement(r.requirement))
+            .map(|r| {
+                let (operating, loosened) = operating::settle(&r.layers, self.faults);
+                let mut validator = Validator { file: r.file, defined, faults: &mut *self.faults };
+                let requirement = validator.requirement(r.requirement, operating)?;
+                Some(Requirement { loosened: [requirement.loosened, loosened].concat(), ..requirement })
+            })
             .collect();
         Some(Framework {
             id: id?.value.clone(),
             title: raw.title.clone()?,
             version: raw.version.as_ref()?.value.clone(),
+            operating,
             requirements: requirements.into_iter().collect::<Option<_>>()?,
         })
     }
 
-    fn requirement(&mut self, raw: &UnvalidatedRequirement) -> Option<Requirement> {
+    fn requirement(&mut self, raw: &UnvalidatedRequirement, operating: Operating) -> Option<Requirement> {
         let name = raw.id.as_ref().map_or_else(|| "?".to_owned(), |id| id.value.clone());
         if raw.items.is_empty() {
             let what = format!("requirement {name:?} does not say how it is confirmed: it has no item");
@@ -209,6 +221,11 @@ impl Validator<'_> {
         let responsibility = raw.responsibility.as_ref().and_then(|word| self.word(word, PARTIES));
         let items: Vec<_> = raw.items.iter().map(|item| self.item(item, &name)).collect();
         let value = |text: &Option<At<String>>| text.as_ref().map(|text| text.value.clone());
+        let loosened: Vec<_> = raw
+            .loosened
+            .iter()
+            .map(|l| Some(Loosened { what: value(&l.what)?, by: value(&l.by)?, why: value(&l.why)? }))
+            .collect();
         Some(Requirement {
             id: value(&raw.id)?,
             title: raw.title.clone()?,
@@ -223,6 +240,8 @@ impl Validator<'_> {
             items: items.into_iter().collect::<Option<_>>()?,
             owner: value(&raw.owner),
             reviewed: value(&raw.reviewed),
+            operating,
+            loosened: loosened.into_iter().collect::<Option<_>>()?,
         })
     }
 

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{Confidence, Framework, How, Item, MappedCheck, Party, Requirement, Text};
+use super::{Confidence, Framework, How, Item, Loosened, MappedCheck, Operating, Party, Requirement, Text};
 
 impl Framework {
     /// Returns the text of a file that reads back as this framework; overlays come out resolved.
@@ -11,8 +11,11 @@ impl Framework {
         line(&mut out, "id", &quoted(&self.id));
         line(&mut out, "title", &text(&self.title));
         line(&mut out, "version", &quoted(&self.version));
+        if self.operating != Operating::default() {
+            line(&mut out, "operating", &operating(&self.operating));
+        }
         for requirement in &self.requirements {
-            write_requirement(&mut out, requirement);
+            write_requirement(&mut out, requirement, &self.operating);
         }
         out
     }
@@ -40,7 +43,7 @@ impl Confidence {
     }
 }
 
-fn write_requirement(out: &mut String, requirement: &Requirement) {
+fn write_requirement(out: &mut String, requirement: &Requirement, general: &Operating) {
     out.push_str("\n[[requirement]]\n");
     line(out, "id", &quoted(&requirement.id));
     line(out, "title", &text(&requirement.title));
@@ -61,9 +64,29 @@ fn write_requirement(out: &mut String, requirement: &Requirement) {
             line(out, key, &quoted(value));
         }
     }
+    if requirement.operating != *general {
+        line(out, "operating", &operating(&requirement.operating));
+    }
+    if !requirement.loosened.is_empty() {
+        let entries: Vec<_> = requirement.loosened.iter().map(loosened).collect();
+        line(out, "loosened", &format!("[{}]", entries.join(", ")));
+    }
     for item in &requirement.items {
         write_item(out, item);
     }
+}
+
+fn operating(criteria: &Operating) -> String {
+    let Operating { max_days_failing, max_unobserved_percent, .. } = criteria;
+    let every = quoted(&criteria.every());
+    format!(
+        "{{ max-days-failing = {max_days_failing}, max-unobserved-percent = {max_unobserved_percent}, at-least-every = {every} }}"
+    )
+}
+
+fn loosened(entry: &Loosened) -> String {
+    let [what, by, why] = [&entry.what, &entry.by, &entry.why].map(|text| quoted(text));
+    format!("{{ what = {what}, by = {by}, why = {why} }}")
 }
 
 fn write_item(out: &mut String, item: &Item) {

@@ -11,8 +11,8 @@ use serde_json::Value;
 use super::{assess, results_files};
 use crate::{
     catalog::{
-        Ask, Catalog, Check, Conditional, Confidence, Framework, How, Item, MappedCheck, Means, Party, Requirement,
-        Severity, Text,
+        Ask, Catalog, Check, Conditional, Confidence, Framework, How, Item, MappedCheck, Means, Operating, Party,
+        Requirement, Severity, Text,
     },
     model::{Assessment, AssessmentHeader, EvidenceRef, Period, Sha256Digest, Status},
     observe::{Observed, SEMANTICS, fixture::World},
@@ -67,7 +67,13 @@ pub(super) fn catalog() -> Catalog {
         checks.push(check(&format!("state/{name}"), state(name, None), &[]));
     }
     let requirements = checks.iter().map(|c| requirement(&c.id, vec![c.id.clone()])).collect();
-    let framework = Framework { id: "f".into(), title: text("f"), version: "1".into(), requirements };
+    let framework = Framework {
+        id: "f".into(),
+        title: text("f"),
+        version: "1".into(),
+        operating: Operating::default(),
+        requirements,
+    };
     Catalog {
         frameworks: vec![framework],
         checks: checks.into_iter().map(|c| (c.id.clone(), c)).collect(),
@@ -89,6 +95,8 @@ fn requirement(id: &str, checks: Vec<String>) -> Requirement {
         items: vec![Item { id: "1".into(), title: text("1"), how: How::Automated { checks: mapped.collect() } }],
         owner: None,
         reviewed: None,
+        operating: Operating::default(),
+        loosened: vec![],
     }
 }
 

@@ -68,6 +68,12 @@ const DAMAGED: &[(&str, usize, &str, &str)] = &[
         "not-automated = \"w\"\nmanual = { evidence = \"e\", frequency = \"f\", by = \"b\" }",
     ),
     ("item-without-mode", 13, CHECKS, ""),
+    (
+        "loosened-unsaid",
+        4,
+        "version = \"1\"\n",
+        "version = \"1\"\noperating = { at-least-every = \"31h\" }\nfrom = \"cis-aws-3.0\"\n",
+    ),
     ("malformed-action", 21, RULE, "guarded-actions = [\"PutBucketPolicy\"]\nconditional = \"accept\""),
     ("missing-english", 7, "title = \"One\"\ndesc", "title = { ja = \"一\" }\ndesc"),
     ("missing-key", 18, "remedy = \"r\"", ""),

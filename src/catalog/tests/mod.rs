@@ -1,6 +1,7 @@
 //! The laws of the catalogue: what is shipped is whole, what is wrong is named, what was sealed rebuilds.
 
 mod damaged;
+mod operating;
 mod overlays;
 mod properties;
 mod round_trips;

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::super::{
     SCHEMA, facts,
-    read::{CHECK_KEYS, FILE_KEYS, ITEM_KEYS, MAPPING_KEYS, REQUIREMENT_KEYS},
+    read::{CHECK_KEYS, FILE_KEYS, ITEM_KEYS, MAPPING_KEYS, OPERATING_KEYS, REQUIREMENT_KEYS},
 };
 
 fn names<'a>(values: impl Iterator<Item = &'a str>) -> Vec<String> {
@@ -22,6 +22,7 @@ fn the_schema_knows_the_same_keys_and_states_as_the_reader() {
     assert_eq!(keys(&schema), ours(FILE_KEYS));
     assert_eq!(part("requirement"), ours(REQUIREMENT_KEYS));
     assert_eq!(part("item"), ours(ITEM_KEYS));
+    assert_eq!(part("operating"), ours(OPERATING_KEYS));
     assert_eq!(part("mapping"), ours(MAPPING_KEYS));
     assert_eq!(part("check"), ours(CHECK_KEYS));
     let states = schema["$defs"]["check"]["properties"]["state"]["enum"].as_array().unwrap();
