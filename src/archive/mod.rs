@@ -1,5 +1,6 @@
 #![doc = include_str!("FORMAT.md")]
 
+mod amended;
 mod bag;
 pub mod chain;
 mod guide;
@@ -15,6 +16,7 @@ mod tests;
 mod tlog;
 mod zip_read;
 
+pub use amended::{AMENDMENTS, APPROVERS, Amended, AmendedLine, approval_path};
 pub use bag::{SALT_KEY, TAG_FILES};
 pub(crate) use bag::{digest, pour};
 pub use reader::Reader;

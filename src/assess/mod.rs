@@ -46,11 +46,12 @@ use std::collections::BTreeMap;
 
 use lines::Asker;
 use population::Population;
+use supplement::Tally;
 use verdict::Line;
 
 pub use population::CoverageRef;
 pub use results::results_files;
-pub use supplement::{Attestation, Exception, ExceptionUse, Supplements};
+pub use supplement::{Entry, Exceptions, Place, Supplements, same_person};
 
 use crate::{
     catalog::{Catalog, Check, Severity},
@@ -64,7 +65,7 @@ use crate::{
 #[error("nothing can be assessed: {0}")]
 pub struct NoOrganization(#[from] pub OrganizationUnreadable);
 
-/// Judges one run's observations by a catalogue.
+/// Judges one run's observations by a catalogue, with the exceptions and attestations that people added.
 ///
 /// `coverage_ref` builds the reference to a line of the ledger from its index in `coverage`.
 ///
@@ -77,24 +78,8 @@ pub fn assess(
     coverage: &[Coverage],
     header: AssessmentHeader,
     coverage_ref: CoverageRef<'_>,
-) -> Result<Assessment, NoOrganization> {
-    let nothing = Supplements::none(header.closed);
-    assess_with(catalog, observed, plan, coverage, header, coverage_ref, &nothing).map(|(assessment, _)| assessment)
-}
-
-/// Judges as [`assess`] does, with the exceptions and attestations that people added; also returns what became of each exception.
-///
-/// # Errors
-/// Where the evidence describes no organisation.
-pub fn assess_with(
-    catalog: &Catalog,
-    observed: &Observed,
-    plan: &[PlannedTask],
-    coverage: &[Coverage],
-    header: AssessmentHeader,
-    coverage_ref: CoverageRef<'_>,
     supplements: &Supplements,
-) -> Result<(Assessment, Vec<ExceptionUse>), NoOrganization> {
+) -> Result<Assessment, NoOrganization> {
     let Some(organization) = &observed.organization else {
         let missing = OrganizationUnreadable::Missing("DescribeOrganization");
         return Err(observed.organization_unreadable.clone().unwrap_or(missing).into());
@@ -106,17 +91,17 @@ pub fn assess_with(
     };
     let mut checks = BTreeMap::new();
     let mut results: Vec<ResultLine> = Vec::new();
-    let mut uses = supplements.uses();
+    let exceptions = Exceptions::new(supplements, organization);
+    let mut tally = Tally::default();
     for check in catalog.checks.values() {
         let mut lines = asker.lines(check);
-        supplements.count(&lines, &mut uses);
-        supplements.except(&mut lines);
+        tally.except(&exceptions, supplements.at, &mut lines);
         checks.insert(check.id.clone(), judge(check, &lines));
         results.extend(lines.into_iter().map(|l| l.line));
     }
     results.sort_unstable();
     let out_of_scope = plan.iter().filter_map(|t| Some((t.account.clone(), t.out_of_scope.clone()?))).collect();
-    let assessment = Assessment {
+    Ok(Assessment {
         header,
         organization: organization.clone(),
         coverage: coverage.to_vec(),
@@ -125,8 +110,9 @@ pub fn assess_with(
         checks,
         results,
         discrepancies: observed.discrepancies.clone(),
-    };
-    Ok((assessment, uses))
+        exceptions: tally.results(catalog, supplements),
+        attestations: supplements.attestation_results(catalog),
+    })
 }
 
 fn judge(check: &Check, lines: &[Line]) -> CheckResult {

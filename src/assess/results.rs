@@ -10,7 +10,7 @@ const FILE_LIMIT: usize = 64 << 20;
 /// Files of an archive, by path.
 type Files = Vec<(String, Vec<u8>)>;
 
-/// Returns `data/results/{observations,findings,discrepancies}.ndjson`; large ones go on in `….001.ndjson` and so forth.
+/// Returns `data/results/{observations,findings,discrepancies,exceptions,attestations}.ndjson`; large ones go on in `….001.ndjson` and so forth.
 ///
 /// # Errors
 /// A record has no JSON form (a fault of this program): none is left out instead.
@@ -19,6 +19,8 @@ pub fn results_files(assessment: &Assessment) -> Result<Files, serde_json::Error
     put("observations", &assessment.results, FILE_LIMIT, &mut files)?;
     put("findings", &assessment.findings, FILE_LIMIT, &mut files)?;
     put("discrepancies", &assessment.discrepancies, FILE_LIMIT, &mut files)?;
+    put("exceptions", &assessment.exceptions, FILE_LIMIT, &mut files)?;
+    put("attestations", &assessment.attestations, FILE_LIMIT, &mut files)?;
     Ok(files)
 }
 

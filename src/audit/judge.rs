@@ -1,8 +1,11 @@
 //! From sealed evidence to an assessment: the one path that `assess`, `seal` and the re-performance in `verify` share, so
 //! that what was sealed and what is rebuilt can differ only where evidence, catalogue or rules do.
 
+use jiff::{Timestamp, ToSpan};
+
+use super::amendments;
 use crate::{
-    archive::{ArchiveError, Reader},
+    archive::{Amended, ArchiveError, Reader},
     assess::{self, NoOrganization},
     catalog::{Catalog, Faults},
     model::{Assessment, AssessmentHeader, EvidenceRef, Exchange, Period, Sha256Digest},
@@ -31,16 +34,34 @@ pub enum JudgeError {
     },
 }
 
-/// Judges `run`, the newest of a period's runs; `evidence` names the seals of all runs of the period, oldest first.
+/// Everything that a judgement is made from: whoever gives the same gets the same bytes.
+#[derive(Debug)]
+pub struct Inputs<'a> {
+    /// The catalogue.
+    pub catalog: &'a Catalog,
+    /// The period.
+    pub period: &'a Period,
+    /// Seals of the period's runs and of every amend archive before the judgement, oldest first.
+    pub evidence: Vec<Sha256Digest>,
+    /// The run that is judged: the newest of the period that was closed.
+    pub run: &'a Reader,
+    /// The amend archives, oldest first.
+    pub amendments: &'a [Amended],
+    /// As of when exceptions and attestations must be valid: see [`as_of`].
+    pub at: Timestamp,
+}
+
+/// Returns as of when a judgement made at `now` takes exceptions and attestations: now, or the period's last instant after it.
+pub fn as_of(period: &Period, now: Timestamp) -> Timestamp {
+    now.min(period.to.saturating_sub(1.nanosecond()).unwrap_or(period.to))
+}
+
+/// Judges.
 ///
 /// # Errors
 /// The archive cannot be read, or describes no organisation.
-pub fn judge(
-    run: &Reader,
-    catalog: &Catalog,
-    period: &Period,
-    evidence: Vec<Sha256Digest>,
-) -> Result<Assessment, JudgeError> {
+pub fn judge(inputs: Inputs<'_>) -> Result<Assessment, JudgeError> {
+    let Inputs { catalog, period, evidence, run, amendments, at } = inputs;
     let (plan, coverage) = (run.plan()?, run.coverage()?);
     let mut observer = Observer::new();
     run.exchanges(|exchange: Exchange<'_>| {
@@ -72,7 +93,8 @@ pub fn judge(
         let (path, line) = places.get(index).cloned().unwrap_or_default();
         EvidenceRef { seal: digest, path, line }
     };
-    Ok(assess::assess(catalog, &observed, &plan, &coverage, header, &line)?)
+    let supplements = amendments::supplements(amendments, at);
+    Ok(assess::assess(catalog, &observed, &plan, &coverage, header, &line, &supplements)?)
 }
 
 fn places(run: &Reader, expected: usize) -> Result<Vec<(String, u64)>, ArchiveError> {

@@ -4,6 +4,7 @@
 //! closes the period; [`open_assessment`] reads an assessment back out of its archive; [`Reperformance`] lets the verifier rebuild
 //! it. Between runs: [`status`], [`diff`], [`sample`].
 
+pub mod amendments;
 pub mod diff;
 #[cfg(feature = "aws")]
 mod discover;
@@ -20,7 +21,7 @@ pub mod status;
 
 #[cfg(feature = "aws")]
 pub use discover::{DiscoverError, Discovered, discover, discovery_task};
-pub use judge::{JudgeError, judge};
+pub use judge::{Inputs, JudgeError, as_of, judge};
 pub use open::{OpenError, Reperformance, open_archive, open_assessment};
 pub use results::to_files as results_files;
 

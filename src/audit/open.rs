@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     archive::{
-        ArchiveError, Kind, Reader,
+        Amended, ArchiveError, Kind, Reader,
         chain::{self, ChainError},
     },
     catalog::{Catalog, CatalogFiles},
@@ -147,6 +147,15 @@ fn rebuild(assessment: &Reader, evidence: &[&Reader]) -> Result<results::Files, 
         .ok_or_else(|| problem("the judged run's archive was not given"))?;
     let seal = &assessment.seal().predicate;
     let period = seal.period.as_ref().ok_or_else(|| problem("the seal names no period"))?;
-    let rebuilt = super::judge(run, &catalog, period, lines.iter().map(|line| line.seal).collect())?;
+    let amended: Vec<&&Reader> = evidence.iter().filter(|r| r.seal().predicate.kind == Kind::Amend).collect();
+    let amendments = amended.into_iter().map(|r| Amended::read(r)).collect::<Result<Vec<_>, _>>()?;
+    let rebuilt = super::judge(super::Inputs {
+        catalog: &catalog,
+        period,
+        evidence: lines.iter().map(|line| line.seal).collect(),
+        run,
+        amendments: &amendments,
+        at: super::as_of(period, seal.closed),
+    })?;
     results::to_files(&rebuilt)
 }

@@ -3,10 +3,10 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{JudgeError, judge, layout, results};
+use super::{Inputs, JudgeError, as_of, judge, layout, results};
 use crate::{
     archive::{
-        Kind, Reader, Staging,
+        Amended, Kind, Reader, Staging,
         chain::{self, Chain, ChainError, Facts, Link, Sealed},
         seal::Tool,
     },
@@ -76,11 +76,12 @@ pub struct EvidenceLine {
     pub seal: Sha256Digest,
     /// Position in the chain.
     pub sequence: u64,
-    /// `run-close` or `run-abort`.
+    /// `run-close`, `run-abort` or `amend`.
     pub kind: Kind,
     /// File name of the archive.
     pub archive: String,
-    /// Run id.
+    /// Run id; empty for an amend archive, as the next ones are 0 and false.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub run: String,
     /// When the run was opened.
     pub opened: Timestamp,
@@ -99,16 +100,22 @@ pub struct Evidence {
     pub lines: Vec<EvidenceLine>,
     /// The archive that is judged.
     pub newest: Reader,
+    /// What people added, from the beginning of the chain.
+    pub amendments: Vec<Amended>,
 }
 
-/// Finds the evidence of `period`: every archive whose run was opened within it.
+/// Finds the evidence of `period`: every archive whose run was opened within it, and every amend archive of the chain, since an
+/// exception may be older than the period and its revocation later.
 ///
 /// # Errors
 /// The chain is broken, an archive is missing, or no run of the period was closed.
 pub fn evidence(store: &dyn Store, links: &[Link], period: &Period) -> Result<Evidence, PeriodError> {
     let mut lines: Vec<EvidenceLine> = links
         .iter()
-        .filter(|link| link.seal().kind.ends_run() && period.contains(link.seal().opened))
+        .filter(|link| {
+            let seal = link.seal();
+            seal.kind == Kind::Amend || (seal.kind.ends_run() && period.contains(seal.opened))
+        })
         .filter_map(|link| Some((link, chain::archive_of(link)?)))
         .map(|(link, archive)| {
             let seal = link.seal();
@@ -132,7 +139,16 @@ pub fn evidence(store: &dyn Store, links: &[Link], period: &Period) -> Result<Ev
         .ok_or_else(|| PeriodError::NoRun { store: store.url(), period: period.label.clone() })?;
     newest.judged = true;
     let newest = chain::open_archive(store, &format!("archives/{}", newest.archive))?;
-    Ok(Evidence { lines, newest })
+    Ok(Evidence { lines, newest, amendments: amendments(store, links)? })
+}
+
+/// Reads every amend archive of the chain, oldest first.
+///
+/// # Errors
+/// One is missing or cannot be read: nothing is judged as if it had not been said.
+pub fn amendments(store: &dyn Store, links: &[Link]) -> Result<Vec<Amended>, PeriodError> {
+    let amended = links.iter().filter(|link| link.seal().kind == Kind::Amend).filter_map(chain::archive_of);
+    amended.map(|name| Ok(Amended::read(&chain::open_archive(store, &name)?)?)).collect()
 }
 
 impl Evidence {
@@ -143,15 +159,23 @@ impl Evidence {
 
     /// Returns the run that was aborted after the judged one, if there is any: what it would have seen is unknown.
     pub fn aborted_since(&self) -> Option<&EvidenceLine> {
-        self.lines.last().filter(|line| line.kind == Kind::RunAbort)
+        let last = self.lines.iter().rev().find(|line| line.kind.ends_run());
+        last.filter(|line| line.kind == Kind::RunAbort)
     }
 
-    /// Judges the newest run.
+    /// Judges the newest run, as known at `now`.
     ///
     /// # Errors
     /// The archive cannot be read or describes no organisation.
-    pub fn assess(&self, catalog: &Catalog, period: &Period) -> Result<Assessment, JudgeError> {
-        judge(&self.newest, catalog, period, self.seals())
+    pub fn assess(&self, catalog: &Catalog, period: &Period, now: Timestamp) -> Result<Assessment, JudgeError> {
+        judge(Inputs {
+            catalog,
+            period,
+            evidence: self.seals(),
+            run: &self.newest,
+            amendments: &self.amendments,
+            at: as_of(period, now),
+        })
     }
 }
 

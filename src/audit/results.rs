@@ -79,6 +79,8 @@ pub fn from_files(mut read: impl FnMut(&str) -> Result<Option<Vec<u8>>, JudgeErr
     let bytes = read(SUMMARY)?.ok_or_else(missing)?;
     let summary: OwnedSummary = serde_json::from_slice(&bytes)
         .map_err(|e| JudgeError::Results { path: SUMMARY.to_owned(), why: e.to_string() })?;
+    // Rules of version 1 knew neither; that a file was taken away is for the verifier to find.
+    let amended = summary.header.semantics > 1;
     Ok(Assessment {
         header: summary.header,
         organization: summary.organization,
@@ -88,6 +90,8 @@ pub fn from_files(mut read: impl FnMut(&str) -> Result<Option<Vec<u8>>, JudgeErr
         checks: summary.checks,
         results: lines("observations", &mut read)?,
         discrepancies: lines("discrepancies", &mut read)?,
+        exceptions: if amended { lines("exceptions", &mut read)? } else { Vec::new() },
+        attestations: if amended { lines("attestations", &mut read)? } else { Vec::new() },
     })
 }
 

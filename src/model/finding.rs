@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AccountId, Coverage, EvidenceRef, ObservationStatus, Organization, Period, Region, Resource, ScopeReason,
-    Sha256Digest,
+    AccountId, AttestationResult, Coverage, EvidenceRef, ExceptionResult, ObservationStatus, Organization, Period,
+    Region, Resource, ScopeReason, Sha256Digest,
 };
 
 /// The verdict on a requirement, an item or a check (OSCAL's words, with the honest third).
@@ -223,4 +223,10 @@ pub struct Assessment {
     pub results: Vec<ResultLine>,
     /// Disagreements, sorted.
     pub discrepancies: Vec<Discrepancy>,
+    /// Every exception that was recorded, in the order of the chain, and what became of it.
+    #[serde(default)]
+    pub exceptions: Vec<ExceptionResult>,
+    /// Every attestation that was recorded, likewise.
+    #[serde(default)]
+    pub attestations: Vec<AttestationResult>,
 }

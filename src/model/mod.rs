@@ -1,5 +1,6 @@
 //! Words only: the nouns that every other room speaks in. No I/O, no clock, no decisions beyond "is this well formed".
 
+mod amendment;
 mod call;
 mod coverage;
 mod digest;
@@ -10,6 +11,10 @@ mod organization;
 mod period;
 mod task;
 
+pub use amendment::{
+    Amendment, Approval, Attached, Attestation, AttestationResult, Authentication, Exception, ExceptionResult,
+    Revocation, Validity,
+};
 pub use call::{BodyRef, Call, EvidenceRef, Exchange};
 pub use coverage::{Coverage, CoverageState};
 pub use digest::{ParseDigestError, Sha256Digest};

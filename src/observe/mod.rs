@@ -55,7 +55,7 @@ use crate::model::{
 
 /// Version of the observation and verdict rules, pinned in every seal: a change that changes results for the same evidence
 /// raises it.
-pub const SEMANTICS: u32 = 1;
+pub const SEMANTICS: u32 = 2;
 
 /// An account and a Region.
 pub type Target = (AccountId, Region);

@@ -7,6 +7,7 @@
 //! A key's identity is the SHA-256 of its SubjectPublicKeyInfo (DER), never a key service's name for it: an ARN would
 //! name an account.
 
+pub mod approvers;
 pub mod dsse;
 mod file;
 mod key;

@@ -8,7 +8,7 @@ mod supplements;
 
 use serde_json::Value;
 
-use super::{assess, results_files};
+use super::{Supplements, assess, results_files};
 use crate::{
     catalog::{
         Ask, Catalog, Check, Conditional, Confidence, Framework, How, Item, MappedCheck, Means, Operating, Party,
@@ -121,7 +121,8 @@ pub(super) fn judge_by(catalog: &Catalog, world: &World, observed: &Observed) ->
         path: "data/coverage.ndjson".into(),
         line: index as u64 + 1,
     };
-    assess(catalog, observed, &world.plan, &world.coverage, header, &line).unwrap()
+    let nothing = Supplements::none(at);
+    assess(catalog, observed, &world.plan, &world.coverage, header, &line, &nothing).unwrap()
 }
 
 pub(super) fn assessed(world: &World) -> Assessment {

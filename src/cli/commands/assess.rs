@@ -9,7 +9,7 @@ use std::{
 use serde_json::json;
 
 use super::{
-    super::{Exit, Failure, Output, one_line},
+    super::{Exit, Failure, Output, clock, one_line},
     Setting, sealing,
 };
 use crate::{
@@ -33,7 +33,7 @@ pub(super) fn run(
     let store = sealing::store(setting)?;
     let links = chain::read(&*store).map_err(Failure::usage)?;
     let evidence = period::evidence(&*store, &links, &period).map_err(Failure::usage)?;
-    let assessment = evidence.assess(&catalog, &period).map_err(Failure::usage)?;
+    let assessment = evidence.assess(&catalog, &period, clock::now()).map_err(Failure::usage)?;
     if let Some(out) = out {
         for (path, bytes) in results_files(&assessment).map_err(Failure::usage)? {
             let path = out.join(path.trim_start_matches("data/"));

@@ -20,7 +20,7 @@ pub(super) fn run(setting: &Setting, label: &str, dry_run: bool, output: &Output
     let links = chain::read(&*store).map_err(Failure::usage)?;
     period::may_close(&links, &period, now).map_err(Failure::usage)?;
     let evidence = period::evidence(&*store, &links, &period).map_err(Failure::usage)?;
-    let assessment = evidence.assess(&catalog, &period).map_err(Failure::usage)?;
+    let assessment = evidence.assess(&catalog, &period, now).map_err(Failure::usage)?;
     let aborted = assess::warn_of_aborted(&evidence, output);
     let missed = chain::missed_runs(&links, now);
     if dry_run {

@@ -139,6 +139,8 @@ pub fn assessment() -> Assessment {
         organization: organization(),
         out_of_scope: out_of_scope(),
         discrepancies: discrepancies(),
+        exceptions: Vec::new(),
+        attestations: Vec::new(),
         coverage,
         findings,
         checks,
