@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Period, Sha256Digest};
+use crate::{
+    model::{Period, Sha256Digest},
+    sign::Signer,
+};
 
 /// `_type` of an in-toto statement.
 pub const STATEMENT_TYPE: &str = "https://in-toto.io/Statement/v1";
@@ -156,7 +159,13 @@ pub struct Seal {
     /// Runs that were due and did not begin in time, known when a period closes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub missed: Vec<Missed>,
-    /// Why a run was aborted.
+    /// The two keys of a rotation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub succession: Option<Succession>,
+    /// The two intervals of a schedule change.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interval: Option<IntervalChange>,
+    /// Why a run was aborted, or a key changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// Version of the observation and verdict rules.
@@ -197,6 +206,24 @@ pub struct Missed {
     pub began: Option<Timestamp>,
 }
 
+/// From which key to which a chain goes: both public halves, so that the seal alone shows who signed it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Succession {
+    /// SubjectPublicKeyInfo (DER, base64) of the key that sealed so far.
+    pub from: String,
+    /// SubjectPublicKeyInfo (DER, base64) of the key that seals from here on.
+    pub to: String,
+}
+
+/// How long after the end of a run the next has to have begun: before, and from here on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IntervalChange {
+    /// Seconds, as last promised.
+    pub from: i64,
+    /// Seconds, from here on.
+    pub to: i64,
+}
+
 /// What made the archive.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tool {
@@ -223,8 +250,21 @@ pub struct Key {
     pub id: Sha256Digest,
     /// `ecdsa-p256-sha256` or `ed25519`.
     pub algorithm: String,
-    /// Where the private key lives: `file` (lower assurance: whoever reads the file can sign) or `kms`.
+    /// Where the private key lives: `file` (lower assurance: whoever reads the file can sign), `kms`, or `kms-imported` (in
+    /// KMS, but made elsewhere, where a copy may be).
     pub assurance: String,
+}
+
+impl Key {
+    /// Describes the key of `signer`.
+    pub fn of(signer: &dyn Signer) -> Self {
+        let key = signer.public_key();
+        Self {
+            id: key.fingerprint(),
+            algorithm: key.algorithm().as_str().to_owned(),
+            assurance: signer.assurance().to_owned(),
+        }
+    }
 }
 
 impl Statement {

@@ -41,14 +41,23 @@ pub fn pae(payload_type: &str, payload: &[u8]) -> Vec<u8> {
 /// # Errors
 /// Where the signer refuses.
 pub fn seal(signer: &dyn Signer, payload: &[u8]) -> Result<Vec<u8>, SignError> {
-    let signature = signer.sign(&pae(PAYLOAD_TYPE, payload))?;
+    seal_by(&[signer], payload)
+}
+
+/// As [`seal`], signed by each of `signers`, in their order.
+///
+/// # Errors
+/// Where one of them refuses.
+pub fn seal_by(signers: &[&dyn Signer], payload: &[u8]) -> Result<Vec<u8>, SignError> {
+    let covered = pae(PAYLOAD_TYPE, payload);
+    let sign = |signer: &&dyn Signer| {
+        let keyid = signer.public_key().fingerprint().to_string();
+        signer.sign(&covered).map(|raw| EnvelopeSignature { keyid, sig: Base64::encode_string(&raw) })
+    };
     let envelope = Envelope {
         payload: Base64::encode_string(payload),
         payload_type: PAYLOAD_TYPE.to_owned(),
-        signatures: vec![EnvelopeSignature {
-            keyid: signer.public_key().fingerprint().to_string(),
-            sig: Base64::encode_string(&signature),
-        }],
+        signatures: signers.iter().map(sign).collect::<Result<_, _>>()?,
     };
     let mut bytes = serde_json::to_vec(&envelope).map_err(|e| SignError::Refused(e.to_string()))?;
     bytes.push(b'\n');

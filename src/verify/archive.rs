@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::{ArchiveSummary, Depth, Options, Problem, Report, content};
+use super::{
+    ArchiveSummary, Depth, Options, Problem, Report, Standing, content,
+    succession::{ChainKey, Keys},
+};
 use crate::{
     archive::{ArchiveError, Reader, SALT_KEY, Statement, TAG_FILES, TlogProof, manifest, merkle, path, seal::Records},
     model::Sha256Digest,
@@ -26,7 +29,8 @@ pub(super) fn unopened(input: &str, error: &ArchiveError) -> Problem {
 }
 
 /// Verifies one archive and adds what was found to the report.
-pub(super) fn verify_archive(reader: &Reader, options: &Options, report: &mut Report) {
+/// `chains` are the keys of the chains that were given with it.
+pub(super) fn verify_archive(reader: &Reader, options: &Options, chains: &[Keys], report: &mut Report) {
     let input = reader.label();
     let seal = &reader.seal().predicate;
     let mut summary = ArchiveSummary {
@@ -39,6 +43,7 @@ pub(super) fn verify_archive(reader: &Reader, options: &Options, report: &mut Re
         closed: seal.closed,
         signed_by: None,
         trusted: false,
+        trust: Standing::None,
         files: 0,
         bytes: 0,
         records: seal.records.map_or(0, |r| r.count),
@@ -47,9 +52,10 @@ pub(super) fn verify_archive(reader: &Reader, options: &Options, report: &mut Re
         reperformed: false,
         overridden: seal.overridden.clone(),
     };
-    if let Some(key) = verify_signatures(reader, options, report) {
+    if let Some(key) = verify_signatures(reader, report) {
         verify_place(reader, &key, report);
-        summary.trusted = options.trust.contains(&key);
+        summary.trust = standing(reader, &key, options, chains, report);
+        summary.trusted = summary.trust.is_trusted();
         summary.signed_by = Some(key.fingerprint());
     }
     for name in reader.names().into_iter().filter(|n| !path::is_member(n)) {
@@ -89,16 +95,44 @@ pub(super) struct SignedSeal<'a> {
     pub(super) dsse: Option<&'a [u8]>,
 }
 
-fn verify_signatures(reader: &Reader, options: &Options, report: &mut Report) -> Option<PublicKey> {
+/// How far the key of an archive is to be believed: as the chain that was given says, else by `--trust` alone.
+fn standing(reader: &Reader, key: &PublicKey, options: &Options, chains: &[Keys], report: &mut Report) -> Standing {
+    let (input, seal, id) = (reader.label(), &reader.seal().predicate, key.fingerprint());
+    let known: Option<&ChainKey> = chains.iter().find(|c| c.log == seal.log).and_then(|c| c.at(seal.sequence));
+    let trust = match known {
+        Some(known) if known.key == id => known.trust,
+        Some(known) => {
+            let message = format!("at place {} of its chain another key sealed than this archive's", seal.sequence);
+            report.problem(Problem::new("key-changed", input, message).file("seal.json.sig").values(known.key, id));
+            Standing::None
+        }
+        None if options.trust.contains(key) => Standing::Direct,
+        None => Standing::None,
+    };
+    if trust == Standing::None && !options.trust.is_empty() {
+        let hint = if known.is_some() {
+            ""
+        } else {
+            "; if a trusted key handed over to it, give the store as well: its chain shows that"
+        };
+        let message = format!("not signed by a trusted key: seal.json.sig was made by key {id}{hint}");
+        report.problem(
+            Problem::new("untrusted-key", input, message).file("seal.json.sig").values("a key given with --trust", id),
+        );
+    }
+    trust
+}
+
+fn verify_signatures(reader: &Reader, report: &mut Report) -> Option<PublicKey> {
     let (ssh, dsse) = (reader.bytes("seal.json.sig").ok(), reader.bytes("seal.dsse.json").ok());
     let signed =
         SignedSeal { input: reader.label(), seal: reader.seal_bytes(), ssh: ssh.as_deref(), dsse: dsse.as_deref() };
-    let key = verify_seal(&signed, options, report)?;
+    let key = verify_seal(&signed, report)?;
     check_key_id(reader.label(), reader.seal(), &key, report);
     Some(key)
 }
 
-fn check_key_id(input: &str, statement: &Statement, key: &PublicKey, report: &mut Report) {
+pub(super) fn check_key_id(input: &str, statement: &Statement, key: &PublicKey, report: &mut Report) {
     if statement.predicate.key.id != key.fingerprint() {
         report.problem(
             Problem::new("key-id-mismatch", input, "the seal names another key than the one that signed it")
@@ -108,8 +142,8 @@ fn check_key_id(input: &str, statement: &Statement, key: &PublicKey, report: &mu
     }
 }
 
-/// Checks both signatures, and returns the key where both hold. Whether it is trusted is a problem of its own.
-pub(super) fn verify_seal(signed: &SignedSeal<'_>, options: &Options, report: &mut Report) -> Option<PublicKey> {
+/// Checks both signatures, and returns the key where both hold. Whether it is trusted is a question of its own.
+pub(super) fn verify_seal(signed: &SignedSeal<'_>, report: &mut Report) -> Option<PublicKey> {
     let problem = |code, file: &str, why: String| {
         Problem::new(code, signed.input, format!("not signed by a trusted key: {file} {why}")).file(file)
     };
@@ -142,12 +176,6 @@ pub(super) fn verify_seal(signed: &SignedSeal<'_>, options: &Options, report: &m
             report.problem(problem("signature-invalid", "seal.dsse.json", format!("does not hold: {e}")));
             return None;
         }
-    }
-    if !options.trust.is_empty() && !options.trust.contains(&key) {
-        report.problem(
-            problem("untrusted-key", "seal.json.sig", format!("was made by key {}", key.fingerprint()))
-                .values("a key given with --trust", key.fingerprint()),
-        );
     }
     Some(key)
 }

@@ -6,13 +6,16 @@ use base64ct::{Base64, Encoding};
 
 use super::{
     Class, Options, Problem, Report,
-    archive::{SignedSeal, unopened, verify_seal},
+    archive::{SignedSeal, check_key_id, unopened, verify_seal},
     report::ChainSummary,
+    succession::{self, Keys, Signed, Standing},
 };
 use crate::{
     archive::{
         Kind, Reader, TlogProof,
-        chain::{Link, archive_of, check_link, folder, missed_runs, open_archive, open_run},
+        chain::{
+            Handover, Link, archive_of, check_link, folder, handover, missed_runs, open_archive, open_run, unannounced,
+        },
         merkle,
     },
     model::Sha256Digest,
@@ -22,14 +25,23 @@ use crate::{
 
 const MAX_SEAL: u64 = 32 * 1024 * 1024;
 
-/// Verifies the chain of a store, and adds the store's archives to those to be verified.
-pub(super) fn verify_store(store: &DirectoryStore, options: &Options, archives: &mut Vec<Reader>, report: &mut Report) {
+/// Verifies the chain of a store, adds the store's archives to those to be verified, and returns the keys that sealed it.
+pub(super) fn verify_store(
+    store: &DirectoryStore,
+    options: &Options,
+    archives: &mut Vec<Reader>,
+    report: &mut Report,
+) -> Keys {
     let input = store.url();
     let names = match store.list("") {
         Ok(names) => names,
-        Err(e) => return report.problem(Problem::new("input-unreadable", &input, e.to_string()).class(Class::Usage)),
+        Err(e) => {
+            report.problem(Problem::new("input-unreadable", &input, e.to_string()).class(Class::Usage));
+            return Keys::of(&[], &options.trust);
+        }
     };
-    let (links, keys) = read_links(store, &names, options, report);
+    let (links, keys, chain_keys) = read_links(store, &names, options, report);
+    chain_keys.report(&input, options, report);
     let mut expected: BTreeMap<String, Sha256Digest> = BTreeMap::new();
     for link in &links {
         expected.extend(archive_of(link).map(|name| (name, link.digest)));
@@ -65,9 +77,10 @@ pub(super) fn verify_store(store: &DirectoryStore, options: &Options, archives: 
     verify_runs(&input, &links, options, report);
     verify_own_checkpoint(store, &links, &keys, report);
     if let Some(note) = &options.checkpoint {
-        verify_outside(&input, note, &links, &keys, options, report);
+        verify_outside(&input, note, &links, &keys, &chain_keys, options, report);
     }
-    summarise(&input, &links, report);
+    summarise(&input, &links, &chain_keys, report);
+    chain_keys
 }
 
 /// An archive without its seal in the chain: left by a crash right before the commit, or not ours.
@@ -87,7 +100,7 @@ fn stray_archive(store: &DirectoryStore, name: &str, links: &[Link], keys: &[Pub
         .file(name)
 }
 
-fn summarise(input: &str, links: &[Link], report: &mut Report) {
+fn summarise(input: &str, links: &[Link], keys: &Keys, report: &mut Report) {
     let mut kinds = BTreeMap::new();
     for link in links {
         *kinds.entry(link.seal().kind.as_str().to_owned()).or_default() += 1;
@@ -98,6 +111,7 @@ fn summarise(input: &str, links: &[Link], report: &mut Report) {
         seals: links.len() as u64,
         root: Base64::encode_string(&root_at(links, links.len()).0),
         kinds,
+        keys: keys.keys.clone(),
     });
 }
 
@@ -106,15 +120,16 @@ fn root_at(links: &[Link], size: usize) -> Sha256Digest {
     merkle::root(&leaves)
 }
 
-/// Reads every seal, checks its signatures, its sidecars and its link to the one before.
+/// Reads every seal, checks its signatures, its sidecars, its link to the one before, and the rotations of the key.
 fn read_links(
     store: &DirectoryStore,
     names: &[String],
     options: &Options,
     report: &mut Report,
-) -> (Vec<Link>, Vec<PublicKey>) {
+) -> (Vec<Link>, Vec<PublicKey>, Keys) {
     let input = store.url();
     let (mut links, mut keys): (Vec<Link>, Vec<PublicKey>) = (Vec::new(), Vec::new());
+    let mut signed: Vec<(Option<Sha256Digest>, bool)> = Vec::new();
     let folders: BTreeSet<&str> =
         names.iter().filter_map(|n| n.strip_prefix("chain/")).filter_map(|n| n.split('/').next()).collect();
     let newest = folders.last().copied();
@@ -126,11 +141,16 @@ fn read_links(
             continue;
         };
         let at = folder(sequence);
-        let Some((link, key)) = read_link(store, &at, Some(name) == newest, &keys, options, report) else { continue };
+        let before = Before { links: &links, keys: &keys, is_newest: Some(name) == newest };
+        let Some((link, key, rotation)) = read_link(store, &at, &before, report) else { continue };
         if let Err(why) = check_link(&link, links.last()) {
             let message = format!("broken link at sequence {sequence}: {why}");
             report.problem(Problem::new("chain-broken", &input, message).file(&format!("{at}seal.json")));
         }
+        if let Some(problem) = succession::changed(&input, links.last(), &link) {
+            report.problem(problem.file(&format!("{at}seal.json")));
+        }
+        signed.push((key.as_ref().map(PublicKey::fingerprint), rotation.is_some()));
         if let Some(key) = key
             && !keys.contains(&key)
         {
@@ -138,17 +158,24 @@ fn read_links(
         }
         links.push(link);
     }
-    (links, keys)
+    let signed = links.iter().zip(signed).map(|(link, (key, handed_over))| Signed { link, key, handed_over });
+    let chain_keys = Keys::of(&signed.collect::<Vec<_>>(), &options.trust);
+    (links, keys, chain_keys)
+}
+
+/// What was read of the chain before a seal.
+struct Before<'a> {
+    links: &'a [Link],
+    keys: &'a [PublicKey],
+    is_newest: bool,
 }
 
 fn read_link(
     store: &DirectoryStore,
     at: &str,
-    newest: bool,
-    keys: &[PublicKey],
-    options: &Options,
+    before: &Before<'_>,
     report: &mut Report,
-) -> Option<(Link, Option<PublicKey>)> {
+) -> Option<(Link, Option<PublicKey>, Option<Handover>)> {
     let input = store.url();
     let object = |name: &str| read_all(store, &format!("{at}{name}"), MAX_SEAL).ok();
     let name = format!("{at}seal.dsse.json");
@@ -165,17 +192,28 @@ fn read_link(
             return None;
         }
     };
+    let mut rotation = None;
+    if link.seal().kind == Kind::KeyRotation {
+        match handover(&envelope, &link.statement, before.links) {
+            Ok(keys) => rotation = Some(keys),
+            Err(e) => {
+                let message = format!("the rotation at seal {} does not hold: {e}", link.seal().sequence);
+                report.problem(Problem::new(e.code(), &input, message).file(&name));
+            }
+        }
+    }
     let (seal, ssh, proof) = (object("seal.json"), object("seal.json.sig"), object("seal.tlog-proof"));
-    if newest && (seal.is_none() || ssh.is_none() || proof.is_none()) {
+    if before.is_newest && (seal.is_none() || ssh.is_none() || proof.is_none()) {
         // The commit is there, what follows it is not: a crash. The key is one that sealed before, or stays open.
-        let known = keys.iter().find(|key| dsse::verify(&envelope, key).is_ok());
+        let mut sealed_before = rotation.iter().map(|r| &r.to).chain(before.keys);
+        let known = sealed_before.find(|key| dsse::verify(&envelope, key).is_ok());
         if let Some(key) = known {
             let message = format!(
                 "seal {} was added and its copies not yet written; the next run does that",
                 link.seal().sequence
             );
             report.problem(Problem::new("seal-unfinished", &input, message).file(at).class(Class::Incomplete));
-            return Some((link, Some(key.clone())));
+            return Some((link, Some(key.clone()), rotation));
         }
     }
     let label = format!("{input} seal {}", link.seal().sequence);
@@ -190,7 +228,10 @@ fn read_link(
         report.problem(Problem::new("seal-mismatch", &input, format!("{file} is not the seal in {name}")).file(&file));
     }
     let signed = SignedSeal { input: &label, seal: &payload, ssh: ssh.as_deref(), dsse: Some(&envelope) };
-    let key = verify_seal(&signed, options, report);
+    let key = verify_seal(&signed, report);
+    if let Some(key) = &key {
+        check_key_id(&label, &link.statement, key, report);
+    }
     if let (Some(key), Some(proof)) = (&key, proof) {
         let verified = TlogProof::parse(&String::from_utf8_lossy(&proof))
             .and_then(|p| p.verify(&payload, key).map(|c| (p.index, c.origin)));
@@ -201,7 +242,7 @@ fn read_link(
             report.problem(Problem::new("inclusion-proof", &label, message).file(&file));
         }
     }
-    Some((link, key))
+    Some((link, key, rotation))
 }
 
 /// Checks that assessments read evidence of this very chain.
@@ -260,6 +301,21 @@ fn verify_runs(input: &str, links: &[Link], options: &Options, report: &mut Repo
         let code = if missed.began.is_some() { "run-missed" } else { "run-overdue" };
         report.problem(Problem::new(code, input, message).class(Class::Incomplete));
     }
+    for change in unannounced(links) {
+        let to = change.promised.map_or_else(|| "no next run".to_owned(), |s| format!("one within {s} s"));
+        let message = format!(
+            "seal {} promises {to}, where {} s were promised before, and no schedule-change says so",
+            change.sequence, change.announced
+        );
+        report.problem(Problem::new("schedule-unannounced", input, message).class(Class::Incomplete));
+    }
+    for change in links.iter().filter_map(|l| Some((l.seal().sequence, l.seal().interval?))) {
+        let (sequence, interval) = change;
+        report.notice(format!(
+            "{input}: with seal {sequence} the time within which a run is due went from {} s to {} s after the last",
+            interval.from, interval.to
+        ));
+    }
     if let Some(open) = open_run(links) {
         let message = format!("the run opened by seal {} was not ended: it runs, or it crashed", open.seal().sequence);
         report.problem(Problem::new("run-not-ended", input, message).class(Class::Incomplete));
@@ -300,13 +356,22 @@ fn against(input: &str, what: &str, checkpoint: &Checkpoint, links: &[Link], rep
     }
 }
 
-fn verify_outside(input: &str, note: &str, links: &[Link], keys: &[PublicKey], options: &Options, report: &mut Report) {
+fn verify_outside(
+    input: &str,
+    note: &str,
+    links: &[Link],
+    keys: &[PublicKey],
+    chain_keys: &Keys,
+    options: &Options,
+    report: &mut Report,
+) {
     let signed = keys.iter().find_map(|key| Checkpoint::verify(note, key).ok().map(|c| (c, key)));
     let Some((checkpoint, key)) = signed else {
         let message = "the checkpoint given with --checkpoint is not signed by a key of this chain";
         return report.problem(Problem::new("checkpoint-invalid", input, message));
     };
-    if !options.trust.is_empty() && !options.trust.contains(key) {
+    let believed = chain_keys.keys.iter().any(|k| k.key == key.fingerprint() && k.trust != Standing::None);
+    if !options.trust.is_empty() && !believed {
         let message = "the checkpoint given with --checkpoint is not signed by a trusted key";
         report.problem(Problem::new("checkpoint-invalid", input, message));
     }

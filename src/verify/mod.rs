@@ -10,6 +10,7 @@ mod chain;
 mod content;
 mod replay;
 mod report;
+mod succession;
 #[cfg(test)]
 mod tests;
 mod trust;
@@ -20,6 +21,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 pub use report::{ArchiveSummary, ChainSummary, Class, Problem, Report, Unchecked};
+pub use succession::{ChainKey, Standing};
 pub use trust::{Trust, TrustError};
 
 use crate::{archive::Reader, store::DirectoryStore};
@@ -106,14 +108,13 @@ pub fn verify(inputs: &[PathBuf], options: &Options, reperform: Option<&dyn Repe
             Ok(_) => open(input, &mut archives, &mut report),
         }
     }
-    for store in &stores {
-        chain::verify_store(store, options, &mut archives, &mut report);
-    }
+    let chains: Vec<succession::Keys> =
+        stores.iter().map(|store| chain::verify_store(store, options, &mut archives, &mut report)).collect();
     // The same archive may be given twice: alone and in a store.
     archives.sort_by_key(|a| (a.seal().predicate.sequence, a.seal_digest()));
     archives.dedup_by(|a, b| a.seal_digest() == b.seal_digest() && a.label() == b.label());
     for reader in &archives {
-        archive::verify_archive(reader, options, &mut report);
+        archive::verify_archive(reader, options, &chains, &mut report);
     }
     chain::compare(&archives, options, &stores, &mut report);
     replay::verify_verdicts(&archives, options, reperform, &mut report);

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt::Write};
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::Depth;
+use super::{ChainKey, Depth, Standing};
 use crate::{archive::Kind, model::Sha256Digest};
 
 /// What a problem means for the exit code.
@@ -108,8 +108,10 @@ pub struct ArchiveSummary {
     /// Fingerprint of the key that signed it; absent where no signature holds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub signed_by: Option<Sha256Digest>,
-    /// Whether that key is trusted.
+    /// Whether that key is trusted, directly or by succession.
     pub trusted: bool,
+    /// How far that key is to be believed, and by what.
+    pub trust: Standing,
     /// Files in `data/` that were compared with the manifest.
     pub files: u64,
     /// Their bytes.
@@ -140,6 +142,8 @@ pub struct ChainSummary {
     pub root: String,
     /// Seals by kind.
     pub kinds: BTreeMap<String, u64>,
+    /// The keys that sealed it, oldest first.
+    pub keys: Vec<ChainKey>,
 }
 
 /// The outcome of a verification.
@@ -241,6 +245,17 @@ impl Report {
             let kinds: Vec<String> = chain.kinds.iter().map(|(kind, n)| format!("{n} {kind}")).collect();
             let _ =
                 writeln!(out, "{}: chain {} of {} seals ({})", chain.input, chain.log, chain.seals, kinds.join(", "));
+            for key in &chain.keys {
+                let _ = writeln!(
+                    out,
+                    "    seals {} to {}: key {} ({}), {}",
+                    key.first,
+                    key.last,
+                    key.key,
+                    key.assurance,
+                    words(key.trust)
+                );
+            }
         }
         for problem in &self.problems {
             let _ = writeln!(out, "PROBLEM [{}] {}: {}", problem.code, problem.input, problem.message);
@@ -268,11 +283,21 @@ impl Report {
     }
 }
 
+/// What a key's standing means, after its name.
+fn words(trust: Standing) -> &'static str {
+    match trust {
+        Standing::Direct => "trusted",
+        Standing::Succession => "trusted by succession: a trusted key handed over to it",
+        Standing::Predecessor => "NOT trusted itself: a trusted key took over from it and vouches for what stood then",
+        Standing::None => "which is NOT trusted",
+    }
+}
+
 impl ArchiveSummary {
     fn line(&self) -> String {
-        let by = match (&self.signed_by, self.trusted) {
-            (Some(key), true) => format!("signed by trusted key {key}"),
-            (Some(key), false) => format!("signed by key {key}, which is NOT trusted"),
+        let by = match (&self.signed_by, self.trust) {
+            (Some(key), Standing::Direct) => format!("signed by trusted key {key}"),
+            (Some(key), trust) => format!("signed by key {key}, {}", words(trust)),
             (None, _) => "NOT validly signed".to_owned(),
         };
         let again = if self.reperformed { "; verdicts re-performed, equal byte for byte" } else { "" };

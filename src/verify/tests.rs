@@ -3,5 +3,6 @@
 mod attacks;
 mod chains;
 mod fixture;
+mod rotations;
 mod stock;
 mod zips;

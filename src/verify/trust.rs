@@ -80,7 +80,12 @@ impl Trust {
 
     /// Returns whether seals by `key` are believed.
     pub fn contains(&self, key: &PublicKey) -> bool {
-        self.fingerprints.contains(&key.fingerprint())
+        self.has(key.fingerprint())
+    }
+
+    /// Returns whether seals by the key with this fingerprint are believed.
+    pub fn has(&self, fingerprint: Sha256Digest) -> bool {
+        self.fingerprints.contains(&fingerprint)
     }
 }
 

@@ -19,7 +19,8 @@ pub enum ChainError {
     },
     /// The chain was begun with another key.
     #[error(
-        "the chain in {store} was sealed with key {sealed}, the configured key is {ours}; use the first, or another store"
+        "the chain in {store} was sealed with key {sealed}, the configured key is {ours}; use the first, go from the first to the \
+         second with orgproof keys rotate, or use another store"
     )]
     OtherKey {
         /// The store.
@@ -28,6 +29,21 @@ pub enum ChainError {
         sealed: Sha256Digest,
         /// Id of the configured key.
         ours: Sha256Digest,
+    },
+    /// The configured key sealed once, and another followed it.
+    #[error(
+        "the chain in {store} goes on with key {sealed} since the rotation at seal {sequence}; the configured key {ours} seals no more: \
+         set [signing] key to the new one"
+    )]
+    Retired {
+        /// The store.
+        store: String,
+        /// Id of the key of the newest seal.
+        sealed: Sha256Digest,
+        /// Id of the configured key.
+        ours: Sha256Digest,
+        /// The rotation that ended it.
+        sequence: u64,
     },
     /// The step does not follow from the chain's state.
     #[error("{0}")]

@@ -37,11 +37,21 @@ pub(super) fn prove(
 
 impl SealFiles {
     pub(super) fn make(statement: Statement, before: &[Link], signer: &dyn Signer) -> Result<Self, ArchiveError> {
+        Self::make_by(statement, before, signer, &[])
+    }
+
+    /// As [`SealFiles::make`], with further signatures in the envelope.
+    pub(super) fn make_by(
+        statement: Statement,
+        before: &[Link],
+        signer: &dyn Signer,
+        witnesses: &[&dyn Signer],
+    ) -> Result<Self, ArchiveError> {
         let seal = statement.to_bytes().map_err(|e| ArchiveError::malformed("seal.json", None, e))?;
         let mut leaves: Vec<_> = before.iter().map(|l| l.leaf).collect();
         leaves.push(merkle::leaf_hash(&seal));
         let (proof, checkpoint) = prove(&statement, &leaves, signer)?;
-        let dsse = dsse::seal(signer, &seal)?;
+        let dsse = dsse::seal_by(&[&[signer], witnesses].concat(), &seal)?;
         let ssh = sshsig::sign(signer, sshsig::SEAL_NAMESPACE, &seal)?;
         Ok(Self { statement, seal, dsse, ssh, proof, checkpoint })
     }

@@ -13,6 +13,8 @@ mod error;
 mod facts;
 mod files;
 mod links;
+mod rotation;
+mod schedule;
 #[cfg(test)]
 mod tests;
 
@@ -32,6 +34,8 @@ pub use facts::Facts;
 use files::{SealFiles, prove};
 pub(crate) use links::check_link;
 pub use links::{Link, archive_of, folder, missed_runs, open_archive, open_run, read};
+pub(crate) use rotation::{Handover, handover};
+pub use schedule::{Unannounced, unannounced};
 
 /// Largest seal that is read.
 const MAX_SEAL: u64 = 32 * 1024 * 1024;
@@ -74,6 +78,7 @@ impl Chain {
         let log = links.first().map_or_else(|| base16ct::lower::encode_string(fresh), |l| l.seal().log.clone());
         let mut chain = Self { store, signer, log, links, unsure: false, _guard: guard };
         chain.check_newest()?;
+        chain.check_succession()?;
         chain.adopt()?;
         chain.complete_newest()?;
         Ok(chain)
@@ -104,20 +109,14 @@ impl Chain {
         open_run(&self.links).is_some()
     }
 
-    /// Seals `run-open`, before the first call. A run that an earlier writer left open is first sealed as `run-abort`.
+    /// Seals `run-open`, before the first call. A run that an earlier writer left open is first sealed as `run-abort`, another
+    /// interval between runs than the one last promised as `schedule-change`.
     ///
     /// # Errors
     /// Where the store or the signer refuses.
     pub fn open_run(&mut self, facts: &Facts) -> Result<Sealed, ChainError> {
-        if let Some(open) = open_run(&self.links) {
-            let mut left = Facts::new(facts.semantics, open.seal().opened, facts.closed);
-            left.run.clone_from(&open.seal().run);
-            left.period.clone_from(&open.seal().period);
-            left.overridden.clone_from(&facts.overridden);
-            left.tool.clone_from(&facts.tool);
-            left.reason = Some("the run ended without a seal: crashed, killed or its store lost".to_owned());
-            self.abort(&left)?;
-        }
+        self.abort_left(facts)?;
+        self.announce(facts)?;
         let mut subjects = Vec::new();
         subjects.extend(facts.configuration.map(|d| Subject::new("configuration", d)));
         subjects.extend(facts.catalog.map(|d| Subject::new("catalog", d)));
@@ -195,6 +194,18 @@ impl Chain {
         if self.run_is_open() { Ok(()) } else { Err(ChainError::Order("no run is open; seal run-open first".into())) }
     }
 
+    /// Ends the run that an earlier writer left open, where there is one.
+    fn abort_left(&mut self, facts: &Facts) -> Result<(), ChainError> {
+        let Some(open) = open_run(&self.links) else { return Ok(()) };
+        let mut left = Facts::new(facts.semantics, open.seal().opened, facts.closed);
+        left.run.clone_from(&open.seal().run);
+        left.period.clone_from(&open.seal().period);
+        left.overridden.clone_from(&facts.overridden);
+        left.tool.clone_from(&facts.tool);
+        left.reason = Some("the run ended without a seal: crashed, killed or its store lost".to_owned());
+        self.abort(&left).map(drop)
+    }
+
     fn abort(&mut self, facts: &Facts) -> Result<Sealed, ChainError> {
         let open = open_run(&self.links).map(|l| Subject::new("run-open", l.digest));
         let seal = self.seal(Kind::RunAbort, facts);
@@ -202,7 +213,6 @@ impl Chain {
     }
 
     fn seal(&self, kind: Kind, facts: &Facts) -> Seal {
-        let key = self.signer.public_key();
         Seal {
             log: self.log.clone(),
             sequence: self.links.len() as u64,
@@ -219,6 +229,8 @@ impl Chain {
             gaps: None,
             evidence: facts.evidence.clone(),
             missed: if kind == Kind::PeriodClose { self.missed_in(facts) } else { Vec::new() },
+            succession: None,
+            interval: None,
             reason: facts.reason.clone(),
             semantics: facts.semantics,
             opened: facts.opened,
@@ -226,11 +238,7 @@ impl Chain {
             next_run_expected_by: facts.next_run_expected_by,
             tool: facts.tool.clone(),
             overridden: facts.overridden.clone(),
-            key: Key {
-                id: key.fingerprint(),
-                algorithm: key.algorithm().as_str().to_owned(),
-                assurance: self.signer.assurance().to_owned(),
-            },
+            key: Key::of(&*self.signer),
         }
     }
 
@@ -318,6 +326,9 @@ impl Chain {
         let Some(newest) = self.links.last() else { return Ok(()) };
         let (ours, sequence) = (self.signer.public_key(), newest.seal().sequence);
         let sealed = newest.seal().key.id;
+        if let Some(sequence) = self.retired(ours) {
+            return Err(ChainError::Retired { store: self.store.url(), sealed, ours: ours.fingerprint(), sequence });
+        }
         if sealed != ours.fingerprint() {
             return Err(ChainError::OtherKey { store: self.store.url(), sealed, ours: ours.fingerprint() });
         }

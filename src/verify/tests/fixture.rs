@@ -172,14 +172,22 @@ impl Fixture {
     }
 
     pub(super) fn chain(&self) -> Chain {
+        self.chain_by(signer(self.algorithm))
+    }
+
+    pub(super) fn chain_by(&self, signer: FileSigner) -> Chain {
         let store = store::open("file:evidence", self.folder.path()).unwrap();
-        Chain::open(store, Box::new(signer(self.algorithm)), &[1; 16]).unwrap()
+        Chain::open(store, Box::new(signer), &[1; 16]).unwrap()
     }
 
     pub(super) fn run(&self, day: i64) -> Sealed {
+        self.run_by(signer(self.algorithm), day)
+    }
+
+    pub(super) fn run_by(&self, signer: FileSigner, day: i64) -> Sealed {
         let minutes = day * 24 * 60;
         let staging = stage_run(&self.path("staging"), minutes);
-        let mut chain = self.chain();
+        let mut chain = self.chain_by(signer);
         let mut facts = facts(minutes);
         facts.run = Some(format!("run-{day}"));
         chain.open_run(&facts).unwrap();
