@@ -38,6 +38,7 @@
 //! | [`report`] | an assessment -> bytes |
 //! | [`archive`], [`sign`], [`store`] | the format, signatures, where archives live |
 //! | [`verify`] | everything that an auditor may doubt, checked |
+//! | [`period`] | observations of many runs -> what held when, what changed, whether it operated |
 //! | [`assess`], [`observe`], [`policy`], [`catalog`] | what the evidence says, held against what is required |
 //! | [`plan`], [`config`], [`spool`] | what a run undertakes, what the user typed, where raw bytes lie meanwhile |
 //! | [`model`] | the words |
@@ -70,6 +71,7 @@ pub mod collectors;
 pub mod config;
 pub mod model;
 pub mod observe;
+pub mod period;
 pub mod plan;
 pub mod policy;
 pub mod report;

@@ -34,6 +34,7 @@
 mod guards;
 mod lines;
 mod population;
+pub mod questions;
 mod requirement;
 mod results;
 mod silence;

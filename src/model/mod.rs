@@ -10,6 +10,7 @@ mod observation;
 mod organization;
 mod period;
 mod task;
+mod timeline;
 
 pub use amendment::{
     Amendment, Approval, Attached, Attestation, AttestationResult, Authentication, Exception, ExceptionResult,
@@ -29,3 +30,7 @@ pub use organization::{
 };
 pub use period::Period;
 pub use task::{Collector, Mode, PlannedTask, Scope, ScopeReason, TaskId};
+pub use timeline::{
+    Because, CheckTimeline, Ended, Ending, EnvironmentChange, Failure, Held, Interval, Operated, Operation, PeriodRun,
+    PeriodView, Seconds, TimelineRow, Window,
+};

@@ -45,7 +45,7 @@ use wire::Strings;
 pub use aggregator::{AggregatorSources, HubView, LinkedRegions, SourceState};
 pub use hub::{ControlState, HubState};
 pub use organization::{OrganizationReader, OrganizationUnreadable};
-pub use recorder::{RESOURCE_COMPLIANCE, RecorderState};
+pub use recorder::{RESOURCE_COMPLIANCE, Recorded, RecorderState};
 pub use rules::RuleState;
 
 use crate::model::{

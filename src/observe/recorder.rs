@@ -106,22 +106,65 @@ pub struct RecorderState {
     recorded: Recorded,
 }
 
+/// Which resource types a recorder records. Written `all`, `regional`, `only A,B` or `but A,B`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Recorded {
-    All { globals: bool },
+pub enum Recorded {
+    /// All supported types.
+    All {
+        /// The global ones too.
+        globals: bool,
+    },
+    /// These alone.
     Only(Vec<String>),
+    /// All but these.
     AllBut(Vec<String>),
+}
+
+impl Recorded {
+    /// Returns whether `resource_type` is among them.
+    pub fn includes(&self, resource_type: &str) -> bool {
+        match self {
+            Self::All { globals } => *globals || !GLOBAL_TYPES.contains(&resource_type),
+            Self::Only(types) => types.iter().any(|t| t == resource_type),
+            Self::AllBut(types) => !types.iter().any(|t| t == resource_type),
+        }
+    }
+}
+
+impl std::fmt::Display for Recorded {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::All { globals: true } => f.write_str("all"),
+            Self::All { globals: false } => f.write_str("regional"),
+            Self::Only(types) => write!(f, "only {}", types.join(",")),
+            Self::AllBut(types) => write!(f, "but {}", types.join(",")),
+        }
+    }
+}
+
+impl std::str::FromStr for Recorded {
+    type Err = ();
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let list = |types: &str| types.split(',').map(str::to_owned).collect();
+        match text.split_once(' ') {
+            None if text == "all" => Ok(Self::All { globals: true }),
+            None if text == "regional" => Ok(Self::All { globals: false }),
+            Some(("only", types)) => Ok(Self::Only(list(types))),
+            Some(("but", types)) => Ok(Self::AllBut(list(types))),
+            _ => Err(()),
+        }
+    }
 }
 
 impl RecorderState {
     /// Returns whether the recorder is on and records `resource_type`.
     pub fn records(&self, resource_type: &str) -> bool {
-        self.on
-            && match &self.recorded {
-                Recorded::All { globals } => *globals || !GLOBAL_TYPES.contains(&resource_type),
-                Recorded::Only(types) => types.iter().any(|t| t == resource_type),
-                Recorded::AllBut(types) => !types.iter().any(|t| t == resource_type),
-            }
+        self.on && self.recorded.includes(resource_type)
+    }
+
+    /// Returns which types it records; `None` where it is off.
+    pub fn recorded(&self) -> Option<&Recorded> {
+        self.on.then_some(&self.recorded)
     }
 
     /// Returns what a recorder that is on leaves out of what Config supports; global types are expected in the home Region only.
