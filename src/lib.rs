@@ -40,7 +40,7 @@
 //! | [`verify`] | everything that an auditor may doubt, checked |
 //! | [`period`] | observations of many runs -> what held when, what changed, whether it operated |
 //! | [`assess`], [`observe`], [`policy`], [`catalog`] | what the evidence says, held against what is required |
-//! | [`plan`], [`config`], [`spool`] | what a run undertakes, what the user typed, where raw bytes lie meanwhile |
+//! | [`plan`], [`config`], [`spool`], [`sorted`] | what a run undertakes, what the user typed, where raw bytes lie meanwhile, more records than memory holds |
 //! | [`model`] | the words |
 //!
 //! ## Laws
@@ -76,6 +76,7 @@ pub mod plan;
 pub mod policy;
 pub mod report;
 pub mod sign;
+pub mod sorted;
 pub mod spool;
 pub mod store;
 pub mod verify;

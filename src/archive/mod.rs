@@ -19,7 +19,7 @@ mod zip_read;
 pub use amended::{AMENDMENTS, APPROVERS, Amended, AmendedLine, approval_path};
 pub use bag::{SALT_KEY, TAG_FILES};
 pub(crate) use bag::{digest, pour};
-pub use reader::Reader;
+pub use reader::{Bodies, Calls, Lines, Reader};
 pub(crate) use records::feed;
 pub use records::{record_paths, records_root};
 pub use seal::{Kind, Seal, Statement};

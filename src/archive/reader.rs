@@ -166,6 +166,19 @@ impl Reader {
         self.records("data/coverage.ndjson")
     }
 
+    /// Streams every API attempt, in the order of `data/calls.ndjson`, without the bytes that it brought back.
+    ///
+    /// # Errors
+    /// Where there is no such file.
+    pub fn calls(&self) -> Result<Calls<'_>, ArchiveError> {
+        Ok(Calls { lines: self.lines("data/calls.ndjson")? })
+    }
+
+    /// Reads the bytes that calls brought back. Cheap where calls are asked for in their order.
+    pub fn bodies(&self) -> Bodies<'_> {
+        Bodies { archive: self, open: None }
+    }
+
     /// Streams every API attempt with the bytes that it brought back, in the order of `data/calls.ndjson`.
     ///
     /// Bodies are decoded and compared with the digest that their call states.
@@ -177,15 +190,31 @@ impl Reader {
         mut each: impl FnMut(Exchange<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
         let seal = self.seal_digest();
-        let mut lines = self.lines("data/calls.ndjson")?;
-        let mut bodies = Bodies { archive: self, open: None };
-        while let Some(line) = lines.next_line()? {
-            let call: Call =
-                serde_json::from_slice(&line).map_err(|e| ArchiveError::malformed(&lines.path, Some(lines.line), e))?;
+        let mut bodies = self.bodies();
+        for call in self.calls()? {
+            let call = call?;
             let body = bodies.of(&call)?;
             each(Exchange { call: &call, body: &body, seal })?;
         }
         Ok(())
+    }
+}
+
+/// API attempts, in order.
+pub struct Calls<'a> {
+    lines: Lines<'a>,
+}
+
+impl Iterator for Calls<'_> {
+    type Item = Result<Call, ArchiveError>;
+    fn next(&mut self) -> Option<Self::Item> {
+        let line = self.lines.next_line().transpose()?;
+        let (path, number) = self.lines.position();
+        Some(
+            line.and_then(|line| {
+                serde_json::from_slice(&line).map_err(|e| ArchiveError::malformed(path, Some(number), e))
+            }),
+        )
     }
 }
 
@@ -228,13 +257,18 @@ impl Iterator for Lines<'_> {
     }
 }
 
-struct Bodies<'a> {
+/// What calls brought back.
+pub struct Bodies<'a> {
     archive: &'a Reader,
     open: Option<(String, u64, Stream)>,
 }
 
 impl Bodies<'_> {
-    fn of(&mut self, call: &Call) -> Result<Vec<u8>, ArchiveError> {
+    /// Returns the exact bytes that a call brought back (decoded, where they were stored as base64); empty where none were kept.
+    ///
+    /// # Errors
+    /// Where they are missing or others than the call says.
+    pub fn of(&mut self, call: &Call) -> Result<Vec<u8>, ArchiveError> {
         let Some(body) = &call.body else { return Ok(Vec::new()) };
         let reusable = self.open.as_ref().is_some_and(|(path, line, _)| *path == body.path && *line < body.line);
         if !reusable {

@@ -1,6 +1,6 @@
 //! A check's answers over its population: what was observed, and for every place without an answer the reason.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, io};
 
 use super::{
     guards,
@@ -13,7 +13,7 @@ use crate::{
     model::{
         AccountId, Collector, EvidenceRef, Observation, ObservationStatus, Question, Region, Resource, ResultLine,
     },
-    observe::{Observed, rank, states},
+    observe::{Observed, Reading, StandingReading, rank, states},
     policy::Analysis,
 };
 
@@ -44,72 +44,130 @@ enum Reach {
     Central(Collector),
 }
 
+/// A check's answers account by account, each account's sorted and without duplicates.
+pub(super) type Each<'e, E> = &'e mut dyn FnMut(Vec<Line>) -> Result<(), E>;
+
 impl Asker<'_> {
-    /// Returns the check's answers, sorted: one for each resource observed, each hole, and each account outside the population.
-    pub(super) fn lines(&self, check: &Check) -> Vec<Line> {
-        let mut lines = match &check.ask {
+    /// Gives the check's answers, sorted: one for each resource observed, each hole, and each account outside the population.
+    ///
+    /// They come in one piece for each account, so that no more than one account's answers to one check are held at a time.
+    pub(super) fn lines<E: From<io::Error>>(&self, check: &Check, each: Each<'_, E>) -> Result<(), E> {
+        match &check.ask {
             Ask::ConfigRule { identifier } => {
                 let collectors = vec![Collector::ConfigRecorder, Collector::ConfigRules, Collector::ConfigCompliance];
-                self.reach(check, &Question::ConfigRule(identifier.clone()), &Reach::Targets(collectors))
+                self.reach(check, &Question::ConfigRule(identifier.clone()), &Reach::Targets(collectors), each)
             }
             Ask::SecurityHub { control } => {
                 let collectors = vec![Collector::SecurityhubHub, Collector::SecurityhubFindings];
-                self.reach(check, &Question::SecurityHub(control.clone()), &Reach::Targets(collectors))
+                self.reach(check, &Question::SecurityHub(control.clone()), &Reach::Targets(collectors), each)
             }
-            Ask::GuardedActions { actions, conditional } => guards::lines(self, check, actions, *conditional),
+            Ask::GuardedActions { actions, conditional } => {
+                self.accounts(check, guards::lines(self, check, actions, *conditional), |_| Ok(Vec::new()), each)
+            }
             Ask::State { state, of } => {
-                self.reach(check, &states::question(state, of.as_deref()), &reach_of_state(state))
+                self.reach(check, &states::question(state, of.as_deref()), &reach_of_state(state), each)
             }
-        };
-        for (account, outside) in &self.population.outside {
-            let line =
-                self.line(check, (account, &outside.region), ObservationStatus::NotApplicable, outside.why.clone());
-            lines.push(Line {
-                line: ResultLine { evidence: outside.evidence.clone(), ..line },
-                standing: Standing::Outside,
-            });
         }
-        lines.sort_by(|a, b| a.line.cmp(&b.line));
-        lines.dedup_by(|a, b| a.line == b.line);
-        lines
     }
 
-    fn reach(&self, check: &Check, question: &Question, reach: &Reach) -> Vec<Line> {
+    fn reach<E: From<io::Error>>(
+        &self,
+        check: &Check,
+        question: &Question,
+        reach: &Reach,
+        each: Each<'_, E>,
+    ) -> Result<(), E> {
+        let mut answers = self.observed.observations.of(question)?;
         match reach {
             Reach::Targets(collectors) => {
-                let accounts = self.population.accounts.keys();
-                accounts.flat_map(|account| self.account(check, question, account, collectors)).collect()
+                let mut standings = self.observed.standings.of(&silence::ground(check, question))?;
+                let ask = |account: &AccountId| self.account(check, account, &mut answers, &mut standings, collectors);
+                self.accounts(check, Vec::new(), ask, each)
             }
             Reach::Accounts(collector) => {
-                let accounts = self.population.accounts.keys();
-                accounts.flat_map(|account| self.whole_account(check, question, account, *collector)).collect()
+                let ask = |account: &AccountId| self.whole_account(check, account, &mut answers, *collector);
+                self.accounts(check, Vec::new(), ask, each)
             }
-            Reach::Organization(collector) => self.organization(check, question, *collector),
-            Reach::Central(collector) => self.central(check, question, *collector),
+            Reach::Organization(collector) => {
+                let lines = self.organization(check, answers, *collector)?;
+                self.accounts(check, lines, |_| Ok(Vec::new()), each)
+            }
+            Reach::Central(collector) => {
+                let gap = self.run_gap(check, *collector).into_iter().collect();
+                let ask = |account: &AccountId| self.central(check, account, &mut answers, *collector);
+                self.accounts(check, gap, ask, each)
+            }
         }
+    }
+
+    /// Asks each account of the population in turn; `beside` are lines that hold whatever it answers, of any account.
+    fn accounts<E: From<io::Error>>(
+        &self,
+        check: &Check,
+        beside: Vec<Line>,
+        mut ask: impl FnMut(&AccountId) -> io::Result<Vec<Line>>,
+        each: Each<'_, E>,
+    ) -> Result<(), E> {
+        let mut accounts: BTreeMap<AccountId, Vec<Line>> = BTreeMap::new();
+        for line in beside.into_iter().chain(self.outside(check)) {
+            accounts.entry(line.line.account.clone()).or_default().push(line);
+        }
+        for account in self.population.accounts.keys() {
+            accounts.entry(account.clone()).or_default();
+        }
+        for (account, mut beside) in accounts {
+            let mut lines = match self.population.accounts.contains_key(&account) {
+                true => ask(&account)?,
+                false => Vec::new(),
+            };
+            lines.append(&mut beside);
+            lines.sort_by(|a, b| a.line.cmp(&b.line));
+            lines.dedup_by(|a, b| a.line == b.line);
+            each(lines)?;
+        }
+        Ok(())
+    }
+
+    fn outside(&self, check: &Check) -> impl Iterator<Item = Line> {
+        self.population.outside.iter().map(|(account, outside)| {
+            let line =
+                self.line(check, (account, &outside.region), ObservationStatus::NotApplicable, outside.why.clone());
+            Line { line: ResultLine { evidence: outside.evidence.clone(), ..line }, standing: Standing::Outside }
+        })
     }
 
     /// Asks each Region of an account; for global resources the Regions that answer speak for the others.
-    fn account(&self, check: &Check, question: &Question, account: &AccountId, needs: &[Collector]) -> Vec<Line> {
-        let observations = self.observations(question, account);
+    fn account(
+        &self,
+        check: &Check,
+        account: &AccountId,
+        answers: &mut Reading,
+        standings: &mut StandingReading,
+        needs: &[Collector],
+    ) -> io::Result<Vec<Line>> {
+        let observations = answers.account(account)?;
         let regions = &self.population.accounts[account];
-        let mut seen: Vec<Line> = observations.iter().map(|o| observed(check, o)).collect();
+        let mut here: BTreeMap<&Region, bool> = BTreeMap::new();
+        for observation in &observations {
+            *here.entry(&observation.region).or_default() |= observation.status != ObservationStatus::NotAssessed;
+        }
         let (mut holes, mut nothing) = (Vec::new(), Vec::new());
         let mut answered = false;
         for region in regions {
-            let here = || observations.iter().filter(|o| o.region == *region);
-            if let Some(gap) = self.first_gap(account, region, needs, here().next().is_some()) {
+            let seen = here.get(region);
+            if let Some(gap) = self.first_gap(account, region, needs, seen.is_some()) {
                 holes.push(self.gap(check, (account, region), gap));
-            } else if here().next().is_some() {
-                answered |= here().any(|o| o.status != ObservationStatus::NotAssessed);
+            } else if let Some(decided) = seen {
+                answered |= decided;
             } else {
-                let silence = silence::explain(self.observed, check, account, region);
+                let standing = standings.at(account, region)?;
+                let silence = silence::explain(self.observed, check, (account, region), standing.as_ref());
                 answered |= silence.status == ObservationStatus::NotApplicable;
                 let line = self.silent(check, (account, region), silence);
                 if line.line.status == ObservationStatus::NotApplicable { &mut nothing } else { &mut holes }.push(line);
             }
         }
-        if regions.is_empty() && seen.is_empty() {
+        if regions.is_empty() && observations.is_empty() {
             let why = "no Region of the account was asked".to_owned();
             holes.extend(self.population.home.as_ref().map(|(_, home)| {
                 self.silent(
@@ -119,6 +177,7 @@ impl Asker<'_> {
                 )
             }));
         }
+        let mut seen: Vec<Line> = observations.into_iter().map(|o| observed(check, o)).collect();
         if check.global {
             seen = once_per_resource(seen);
             if answered {
@@ -130,7 +189,7 @@ impl Asker<'_> {
         }
         seen.append(&mut holes);
         seen.append(&mut nothing);
-        seen
+        Ok(seen)
     }
 
     fn first_gap(&self, account: &AccountId, region: &Region, needs: &[Collector], seen: bool) -> Option<Gap> {
@@ -139,9 +198,15 @@ impl Asker<'_> {
         gaps.into_iter().find(|gap| !(gap.off && seen && needs.len() == 1))
     }
 
-    fn whole_account(&self, check: &Check, question: &Question, account: &AccountId, needs: Collector) -> Vec<Line> {
-        let mut lines: Vec<_> = self.observations(question, account).iter().map(|o| observed(check, o)).collect();
-        let Some((_, home)) = &self.population.home else { return lines };
+    fn whole_account(
+        &self,
+        check: &Check,
+        account: &AccountId,
+        answers: &mut Reading,
+        needs: Collector,
+    ) -> io::Result<Vec<Line>> {
+        let mut lines: Vec<_> = answers.account(account)?.into_iter().map(|o| observed(check, o)).collect();
+        let Some((_, home)) = &self.population.home else { return Ok(lines) };
         if let Some(gap) = self.population.gap(account, home, needs) {
             lines.push(self.gap(check, (account, home), gap));
         } else if lines.is_empty() {
@@ -149,33 +214,38 @@ impl Asker<'_> {
             let silence = Silence { status: ObservationStatus::NotAssessed, why, evidence: None };
             lines.push(self.silent(check, (account, home), silence));
         }
-        lines
+        Ok(lines)
     }
 
-    fn organization(&self, check: &Check, question: &Question, needs: Collector) -> Vec<Line> {
-        let mut lines: Vec<_> = self.asked(question).iter().map(|o| observed(check, o)).collect();
-        let Some((account, home)) = &self.population.home else { return lines };
+    fn organization(&self, check: &Check, answers: Reading, needs: Collector) -> io::Result<Vec<Line>> {
+        let mut lines = answers.map(|o| o.map(|o| observed(check, o))).collect::<io::Result<Vec<_>>>()?;
+        let Some((account, home)) = &self.population.home else { return Ok(lines) };
         if let Some(gap) = self.population.gap(account, home, needs) {
             lines.push(self.gap(check, (account, home), gap));
         } else if lines.is_empty() {
             lines.push(self.silent(check, (account, home), silence::of_organization(self.observed, check)));
         }
-        lines
+        Ok(lines)
     }
 
-    fn central(&self, check: &Check, question: &Question, needs: Collector) -> Vec<Line> {
+    fn central(
+        &self,
+        check: &Check,
+        account: &AccountId,
+        answers: &mut Reading,
+        needs: Collector,
+    ) -> io::Result<Vec<Line>> {
+        let observations = answers.account(account)?;
         let mut lines = Vec::new();
-        for (account, regions) in &self.population.accounts {
-            let observations = self.observations(question, account);
-            lines.extend(observations.iter().map(|o| observed(check, o)));
-            for region in regions.iter().filter(|r| !observations.iter().any(|o| o.region == **r)) {
+        for region in &self.population.accounts[account] {
+            if !observations.iter().any(|o| o.region == *region) {
                 let why = format!("{needs} says nothing of it");
                 let silence = Silence { status: ObservationStatus::NotAssessed, why, evidence: None };
                 lines.push(self.silent(check, (account, region), silence));
             }
         }
-        lines.extend(self.run_gap(check, needs));
-        lines
+        lines.extend(observations.into_iter().map(|o| observed(check, o)));
+        Ok(lines)
     }
 
     /// Returns the hole in what a run-wide collector should have brought.
@@ -183,20 +253,6 @@ impl Asker<'_> {
         let (account, home) = self.population.home.as_ref()?;
         let gap = self.population.gap(account, home, needs)?;
         Some(self.gap(check, (account, home), gap))
-    }
-
-    fn asked(&self, question: &Question) -> &[Observation] {
-        let all = &self.observed.observations;
-        let from = all.partition_point(|o| o.question < *question);
-        let to = from + all[from..].partition_point(|o| o.question == *question);
-        &all[from..to]
-    }
-
-    fn observations(&self, question: &Question, account: &AccountId) -> &[Observation] {
-        let asked = self.asked(question);
-        let from = asked.partition_point(|o| o.account < *account);
-        let to = from + asked[from..].partition_point(|o| o.account == *account);
-        &asked[from..to]
     }
 
     fn gap(&self, check: &Check, target: (&AccountId, &Region), gap: Gap) -> Line {
@@ -245,8 +301,8 @@ fn reach_of_state(state: &str) -> Reach {
     }
 }
 
-fn observed(check: &Check, observation: &Observation) -> Line {
-    let why = observation.why.clone().unwrap_or_else(|| {
+fn observed(check: &Check, observation: Observation) -> Line {
+    let why = observation.why.unwrap_or_else(|| {
         match observation.status {
             ObservationStatus::Pass => "the source reports compliance",
             ObservationStatus::Fail => "the source reports non-compliance",
@@ -257,14 +313,14 @@ fn observed(check: &Check, observation: &Observation) -> Line {
     });
     let line = ResultLine {
         check: check.id.clone(),
-        account: observation.account.clone(),
-        region: observation.region.clone(),
-        resource: observation.resource.clone(),
+        account: observation.account,
+        region: observation.region,
+        resource: observation.resource,
         status: observation.status,
         why,
         observed: Some(observation.observed),
         since: observation.since,
-        evidence: Some(observation.evidence.clone()),
+        evidence: Some(observation.evidence),
     };
     Line { line, standing: Standing::Counted }
 }

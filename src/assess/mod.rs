@@ -43,12 +43,11 @@ mod supplement;
 mod tests;
 mod verdict;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, io};
 
 use lines::Asker;
 use population::Population;
-use supplement::Tally;
-use verdict::Line;
+use verdict::Tally;
 
 pub use population::CoverageRef;
 pub use results::results_files;
@@ -56,7 +55,7 @@ pub use supplement::{Entry, Exceptions, Place, Supplements, same_person};
 
 use crate::{
     catalog::{Catalog, Check, Severity},
-    model::{Assessment, AssessmentHeader, CheckResult, Counts, Coverage, PlannedTask, ResultLine},
+    model::{Assessment, AssessmentHeader, CheckResult, Coverage, PlannedTask, ResultLine},
     observe::{Observed, OrganizationUnreadable},
     policy::Analysis,
 };
@@ -66,12 +65,23 @@ use crate::{
 #[error("nothing can be assessed: {0}")]
 pub struct NoOrganization(#[from] pub OrganizationUnreadable);
 
-/// Judges one run's observations by a catalogue, with the exceptions and attestations that people added.
+/// Why nothing could be assessed.
+#[derive(Debug, thiserror::Error)]
+pub enum AssessError {
+    /// The evidence describes no organisation.
+    #[error(transparent)]
+    NoOrganization(#[from] NoOrganization),
+    /// A temporary file could not be read.
+    #[error("a temporary file cannot be read: {0}")]
+    Scratch(#[from] io::Error),
+}
+
+/// Judges one run's observations by a catalogue, with the exceptions and attestations that people added; the result lines are kept in memory.
 ///
 /// `coverage_ref` builds the reference to a line of the ledger from its index in `coverage`.
 ///
 /// # Errors
-/// Where the evidence describes no organisation.
+/// Where the evidence describes no organisation, or a temporary file cannot be read.
 pub fn assess(
     catalog: &Catalog,
     observed: &Observed,
@@ -80,53 +90,90 @@ pub fn assess(
     header: AssessmentHeader,
     coverage_ref: CoverageRef<'_>,
     supplements: &Supplements,
-) -> Result<Assessment, NoOrganization> {
-    let Some(organization) = &observed.organization else {
-        let missing = OrganizationUnreadable::Missing("DescribeOrganization");
-        return Err(observed.organization_unreadable.clone().unwrap_or(missing).into());
-    };
-    let asker = Asker {
-        observed,
-        population: Population::new(plan, coverage, observed, coverage_ref),
-        policies: Some(Analysis::new(organization)),
-    };
-    let mut checks = BTreeMap::new();
+) -> Result<Assessment, AssessError> {
     let mut results: Vec<ResultLine> = Vec::new();
-    let exceptions = Exceptions::new(supplements, organization);
-    let mut tally = Tally::default();
-    for check in catalog.checks.values() {
-        let mut lines = asker.lines(check);
-        tally.except(&exceptions, supplements.at, &mut lines);
-        checks.insert(check.id.clone(), judge(check, &lines));
-        results.extend(lines.into_iter().map(|l| l.line));
-    }
-    results.sort_unstable();
-    let out_of_scope = plan.iter().filter_map(|t| Some((t.account.clone(), t.out_of_scope.clone()?))).collect();
-    Ok(Assessment {
-        header,
-        organization: organization.clone(),
-        coverage: coverage.to_vec(),
-        out_of_scope,
-        findings: requirement::findings(catalog, &checks, supplements),
-        checks,
-        results,
-        discrepancies: observed.discrepancies.clone(),
-        exceptions: tally.results(catalog, supplements),
-        attestations: supplements.attestation_results(catalog),
-    })
+    let judgement = Judgement { catalog, observed, plan, coverage, coverage_ref, supplements };
+    let assessment = judgement.judge(header, |line| {
+        results.push(line);
+        Ok::<(), AssessError>(())
+    })?;
+    Ok(assessment.with_results(results))
 }
 
-fn judge(check: &Check, lines: &[Line]) -> CheckResult {
-    let status = verdict::of_lines(lines);
-    let mut counts = Counts::default();
-    lines.iter().for_each(|l| counts.add(l.line.status));
+/// What is judged, and by what.
+pub struct Judgement<'a> {
+    /// The questions and what they mean for which requirement.
+    pub catalog: &'a Catalog,
+    /// What was seen.
+    pub observed: &'a Observed,
+    /// What should have been seen.
+    pub plan: &'a [PlannedTask],
+    /// How each task ended.
+    pub coverage: &'a [Coverage],
+    /// Builds the reference to a line of the ledger from its index in `coverage`.
+    pub coverage_ref: CoverageRef<'a>,
+    /// What people added.
+    pub supplements: &'a Supplements,
+}
+
+impl Judgement<'_> {
+    /// Judges, and gives each result line to `each`, in order. Holds one account's answers to one check at a time.
+    ///
+    /// # Errors
+    /// Where the evidence describes no organisation, a temporary file cannot be read, or `each` fails.
+    pub fn judge<E: From<NoOrganization> + From<io::Error>>(
+        &self,
+        header: AssessmentHeader,
+        mut each: impl FnMut(ResultLine) -> Result<(), E>,
+    ) -> Result<Assessment<()>, E> {
+        let Self { catalog, observed, plan, coverage, supplements, .. } = self;
+        let Some(organization) = &observed.organization else {
+            let missing = OrganizationUnreadable::Missing("DescribeOrganization");
+            return Err(NoOrganization(observed.organization_unreadable.clone().unwrap_or(missing)).into());
+        };
+        let asker = Asker {
+            observed,
+            population: Population::new(plan, coverage, observed, self.coverage_ref),
+            policies: Some(Analysis::new(organization)),
+        };
+        let mut checks = BTreeMap::new();
+        let exceptions = Exceptions::new(supplements, organization);
+        let mut excepted = supplement::Tally::default();
+        for check in catalog.checks.values() {
+            let mut tally = Tally::default();
+            asker.lines::<E>(check, &mut |mut lines| {
+                excepted.except(&exceptions, supplements.at, &mut lines);
+                lines.iter().for_each(|line| tally.add(line));
+                // An exception adds its words, and words order too.
+                lines.sort_by(|a, b| a.line.cmp(&b.line));
+                lines.into_iter().try_for_each(|line| each(line.line))
+            })?;
+            checks.insert(check.id.clone(), result(check, &tally));
+        }
+        let out_of_scope = plan.iter().filter_map(|t| Some((t.account.clone(), t.out_of_scope.clone()?))).collect();
+        Ok(Assessment {
+            header,
+            organization: organization.clone(),
+            coverage: coverage.to_vec(),
+            out_of_scope,
+            findings: requirement::findings(catalog, &checks, supplements),
+            checks,
+            results: (),
+            discrepancies: observed.discrepancies.clone(),
+            exceptions: excepted.results(catalog, supplements),
+            attestations: supplements.attestation_results(catalog),
+        })
+    }
+}
+
+fn result(check: &Check, tally: &Tally) -> CheckResult {
     CheckResult {
         check: check.id.clone(),
         title: requirement::english(&check.title),
         severity: severity(check.severity).to_owned(),
-        status,
-        why: verdict::why(status, lines),
-        counts,
+        status: tally.status(),
+        why: tally.why(),
+        counts: tally.all,
         remedy: check.remedy.clone(),
     }
 }

@@ -6,27 +6,46 @@
 use super::lines::Silence;
 use crate::{
     catalog::{Ask, Check},
-    model::{AccountId, ObservationStatus, Region},
-    observe::{Observed, RESOURCE_COMPLIANCE, TargetState, states},
+    model::{AccountId, ObservationStatus, Question, Region},
+    observe::{ControlState, Observed, RESOURCE_COMPLIANCE, RuleState, Standing, TargetState, states},
 };
 
 fn unknown(why: impl Into<String>) -> Silence {
     Silence { status: ObservationStatus::NotAssessed, why: why.into(), evidence: None }
 }
 
-/// Explains the silence of a target in which no collector left a hole.
-pub(super) fn explain(observed: &Observed, check: &Check, account: &AccountId, region: &Region) -> Silence {
+/// Returns the rule or control whose standing in each target is the ground for reading silence about `question`.
+pub(super) fn ground(check: &Check, question: &Question) -> Question {
+    match &check.ask {
+        Ask::State { of: Some(rule), state } if of_rule(state) => Question::ConfigRule(rule.clone()),
+        _ => question.clone(),
+    }
+}
+
+fn of_rule(state: &str) -> bool {
+    state == states::REMEDIATION_CONFIGURED || state == states::REMEDIATION_EXECUTED
+}
+
+/// Explains the silence of a target in which no collector left a hole; `standing` is that of [`ground`] in the target.
+pub(super) fn explain(
+    observed: &Observed,
+    check: &Check,
+    (account, region): (&AccountId, &Region),
+    standing: Option<&Standing>,
+) -> Silence {
     let Some(state) = observed.targets.get(&(account.clone(), region.clone())) else {
         return unknown("nothing was read of the target");
     };
+    let (deployed, known) = match standing {
+        Some(Standing::Rule(rule)) => (Some(rule), None),
+        Some(Standing::Control(control)) => (None, Some(control)),
+        None => (None, None),
+    };
     match &check.ask {
-        Ask::ConfigRule { identifier } => rule(state, identifier, &check.resource_types),
-        Ask::SecurityHub { control } => self::control(state, control, &check.resource_types),
-        Ask::State { of: Some(of), state: name }
-            if name == states::REMEDIATION_CONFIGURED || name == states::REMEDIATION_EXECUTED =>
-        {
-            let deployed = state.rules.as_ref().is_some_and(|rules| rules.contains_key(of));
-            let why = if deployed { "its remediation was not described" } else { "the rule is not deployed" };
+        Ask::ConfigRule { identifier } => rule(state, identifier, deployed, &check.resource_types),
+        Ask::SecurityHub { control } => self::control(state, control, known, &check.resource_types),
+        Ask::State { of: Some(of), state: name } if of_rule(name) => {
+            let why = if deployed.is_some() { "its remediation was not described" } else { "the rule is not deployed" };
             Silence { evidence: state.rules_evidence.clone(), ..unknown(format!("{of}: {why}")) }
         }
         Ask::State { state, .. } => unknown(format!("{state} was not observed")),
@@ -34,9 +53,11 @@ pub(super) fn explain(observed: &Observed, check: &Check, account: &AccountId, r
     }
 }
 
-fn rule(state: &TargetState, identifier: &str, types: &[String]) -> Silence {
-    let Some(rules) = &state.rules else { return unknown("the deployed rules were not listed") };
-    let Some(rule) = rules.get(identifier) else {
+fn rule(state: &TargetState, identifier: &str, rule: Option<&RuleState>, types: &[String]) -> Silence {
+    if !state.rules_listed {
+        return unknown("the deployed rules were not listed");
+    }
+    let Some(rule) = rule else {
         let why = format!("no rule of {identifier} is deployed");
         return Silence { evidence: state.rules_evidence.clone(), ..unknown(why) };
     };
@@ -52,9 +73,9 @@ fn rule(state: &TargetState, identifier: &str, types: &[String]) -> Silence {
     }
 }
 
-fn control(state: &TargetState, control: &str, types: &[String]) -> Silence {
+fn control(state: &TargetState, control: &str, known: Option<&ControlState>, types: &[String]) -> Silence {
     let Some(hub) = &state.hub else { return unknown("Security Hub was not described") };
-    let Some(known) = hub.controls.get(control) else {
+    let Some(known) = known else {
         return unknown(format!("control {control} is in no enabled standard"));
     };
     let evidence = Some(known.evidence.clone());

@@ -20,22 +20,77 @@ pub(super) struct Line {
     pub standing: Standing,
 }
 
-impl Line {
-    fn counted(&self) -> bool {
-        self.standing == Standing::Counted
-    }
+/// What a check's lines come to, line by line, in their order.
+#[derive(Debug, Default)]
+pub(super) struct Tally {
+    /// All answers, whether they decide or not.
+    pub all: Counts,
+    counted: Counts,
+    outside: u64,
+    excepted: u64,
+    first_failure: Option<String>,
+    first_hole: Option<String>,
 }
 
-/// Returns the verdict on a check: any failure, else any hole, else at least one pass, else proof of nothing to ask.
-pub(super) fn of_lines(lines: &[Line]) -> Status {
-    let mut counted = Counts::default();
-    lines.iter().filter(|l| l.counted()).for_each(|l| counted.add(l.line.status));
-    match counted {
-        Counts { fail: 1.., .. } => Status::NotSatisfied,
-        Counts { not_assessed: 1.., .. } => Status::NotAssessed,
-        Counts { pass: 1.., .. } => Status::Satisfied,
-        Counts { not_applicable: 1.., .. } => Status::NotApplicable,
-        _ => Status::NotAssessed,
+impl Tally {
+    /// Counts one more line.
+    pub(super) fn add(&mut self, Line { line, standing }: &Line) {
+        self.all.add(line.status);
+        match standing {
+            Standing::Outside => self.outside += 1,
+            Standing::Excepted => self.excepted += 1,
+            Standing::Counted => {
+                self.counted.add(line.status);
+                let first = match line.status {
+                    ObservationStatus::Fail => &mut self.first_failure,
+                    ObservationStatus::NotAssessed => &mut self.first_hole,
+                    _ => return,
+                };
+                first.get_or_insert_with(|| place(line));
+            }
+        }
+    }
+
+    /// Returns the verdict on the check: any failure, else any hole, else at least one pass, else proof of nothing to ask.
+    pub(super) fn status(&self) -> Status {
+        match self.counted {
+            Counts { fail: 1.., .. } => Status::NotSatisfied,
+            Counts { not_assessed: 1.., .. } => Status::NotAssessed,
+            Counts { pass: 1.., .. } => Status::Satisfied,
+            Counts { not_applicable: 1.., .. } => Status::NotApplicable,
+            _ => Status::NotAssessed,
+        }
+    }
+
+    /// Says why.
+    pub(super) fn why(&self) -> String {
+        let Counts { pass, fail, not_applicable, not_assessed: missing } = self.counted;
+        let total = pass + fail + not_applicable + missing;
+        let first = |first: &Option<String>| first.clone().unwrap_or_default();
+        let mut text = match self.status() {
+            Status::NotSatisfied => {
+                let also = if missing > 0 { format!("; {missing} more could not be assessed") } else { String::new() };
+                format!("{fail} of {total} answers fail{also}; the first: {}", first(&self.first_failure))
+            }
+            Status::NotAssessed if total == 0 => {
+                "No answer counts: the population is empty, or all of it is excepted".to_owned()
+            }
+            Status::NotAssessed => {
+                format!("{missing} of {total} answers are missing, none fails; the first: {}", first(&self.first_hole))
+            }
+            Status::Satisfied => match not_applicable {
+                0 => format!("All {total} answers pass"),
+                none => format!("All {} answers pass; in {none} places there is nothing to ask", total - none),
+            },
+            Status::NotApplicable => format!("In all {total} places it was seen that there is nothing to ask"),
+        };
+        if self.excepted > 0 {
+            text.push_str(&format!(" ({} failures excepted, listed and not counted)", self.excepted));
+        }
+        if self.outside > 0 {
+            text.push_str(&format!(" ({} outside the population, listed and not counted)", self.outside));
+        }
+        sentence(text)
     }
 }
 
@@ -51,42 +106,6 @@ pub(super) fn of_parts(parts: impl IntoIterator<Item = Status>) -> Status {
         });
     }
     whole.unwrap_or(Status::NotAssessed)
-}
-
-/// Says why a check got its verdict.
-pub(super) fn why(status: Status, lines: &[Line]) -> String {
-    let of = |wanted: ObservationStatus| lines.iter().filter(move |l| l.counted() && l.line.status == wanted);
-    let total = lines.iter().filter(|l| l.counted()).count();
-    let missing = of(ObservationStatus::NotAssessed).count();
-    let mut text = match status {
-        Status::NotSatisfied => {
-            let first = of(ObservationStatus::Fail).next().map(|l| place(&l.line)).unwrap_or_default();
-            let also = if missing > 0 { format!("; {missing} more could not be assessed") } else { String::new() };
-            format!("{} of {total} answers fail{also}; the first: {first}", of(ObservationStatus::Fail).count())
-        }
-        Status::NotAssessed if total == 0 => {
-            "No answer counts: the population is empty, or all of it is excepted".to_owned()
-        }
-        Status::NotAssessed => {
-            let first = of(ObservationStatus::NotAssessed).next().map(|l| place(&l.line)).unwrap_or_default();
-            format!("{missing} of {total} answers are missing, none fails; the first: {first}")
-        }
-        Status::Satisfied => match of(ObservationStatus::NotApplicable).count() {
-            0 => format!("All {total} answers pass"),
-            none => format!("All {} answers pass; in {none} places there is nothing to ask", total - none),
-        },
-        Status::NotApplicable => format!("In all {total} places it was seen that there is nothing to ask"),
-    };
-    let standing = |standing: Standing| lines.iter().filter(|l| l.standing == standing).count();
-    match standing(Standing::Excepted) {
-        0 => {}
-        excepted => text.push_str(&format!(" ({excepted} failures excepted, listed and not counted)")),
-    }
-    match standing(Standing::Outside) {
-        0 => {}
-        outside => text.push_str(&format!(" ({outside} outside the population, listed and not counted)")),
-    }
-    sentence(text)
 }
 
 fn place(line: &ResultLine) -> String {

@@ -3,13 +3,14 @@
 
 use jiff::{Timestamp, ToSpan};
 
-use super::amendments;
+use super::{amendments, observe};
 use crate::{
     archive::{Amended, ArchiveError, Reader},
-    assess::{self, NoOrganization},
+    assess::{Judgement, NoOrganization},
     catalog::{Catalog, Faults},
-    model::{Assessment, AssessmentHeader, EvidenceRef, Exchange, Period, Sha256Digest},
-    observe::{Observer, SEMANTICS},
+    model::{Assessment, AssessmentHeader, EvidenceRef, Period, ResultLine, Sha256Digest},
+    observe::SEMANTICS,
+    sorted::Scratch,
 };
 
 /// Why evidence could not be judged.
@@ -56,19 +57,31 @@ pub fn as_of(period: &Period, now: Timestamp) -> Timestamp {
     now.min(period.to.saturating_sub(1.nanosecond()).unwrap_or(period.to))
 }
 
-/// Judges.
+/// Judges, and keeps the result lines in memory: they are as many as resources times checks.
 ///
 /// # Errors
 /// The archive cannot be read, or describes no organisation.
 pub fn judge(inputs: Inputs<'_>) -> Result<Assessment, JudgeError> {
+    let mut results = Vec::new();
+    let assessment = judge_into(inputs, &Scratch::default(), |line| {
+        results.push(line);
+        Ok(())
+    })?;
+    Ok(assessment.with_results(results))
+}
+
+/// Judges in bounded memory, and gives each result line to `each`, in order.
+///
+/// # Errors
+/// The archive cannot be read, or describes no organisation; a temporary file cannot be written; or `each` fails.
+pub fn judge_into(
+    inputs: Inputs<'_>,
+    scratch: &Scratch,
+    each: impl FnMut(ResultLine) -> Result<(), JudgeError>,
+) -> Result<Assessment<()>, JudgeError> {
     let Inputs { catalog, period, evidence, run, amendments, at } = inputs;
     let (plan, coverage) = (run.plan()?, run.coverage()?);
-    let mut observer = Observer::new();
-    run.exchanges(|exchange: Exchange<'_>| {
-        observer.push(exchange);
-        Ok::<(), ArchiveError>(())
-    })?;
-    let observed = observer.finish(&plan, &coverage);
+    let observed = observe(run, &plan, &coverage, scratch)?;
     let seal = &run.seal().predicate;
     let header = AssessmentHeader {
         semantics: SEMANTICS,
@@ -86,23 +99,44 @@ pub fn judge(inputs: Inputs<'_>) -> Result<Assessment, JudgeError> {
             .collect(),
         overridden: seal.overridden.clone(),
     };
-    let digest = run.seal_digest();
-    // A ledger longer than one file of the format goes on in numbered parts: the reference names part and line.
-    let places = places(run, coverage.len())?;
-    let line = |index: usize| {
-        let (path, line) = places.get(index).cloned().unwrap_or_default();
-        EvidenceRef { seal: digest, path, line }
-    };
+    let places = Places::new(run)?;
     let supplements = amendments::supplements(amendments, at);
-    Ok(assess::assess(catalog, &observed, &plan, &coverage, header, &line, &supplements)?)
+    let judgement = Judgement {
+        catalog,
+        observed: &observed,
+        plan: &plan,
+        coverage: &coverage,
+        coverage_ref: &|index| places.of(index),
+        supplements: &supplements,
+    };
+    judgement.judge(header, each)
 }
 
-fn places(run: &Reader, expected: usize) -> Result<Vec<(String, u64)>, ArchiveError> {
-    let mut places = Vec::with_capacity(expected);
-    let mut lines = run.lines("data/coverage.ndjson")?;
-    while lines.next_line()?.is_some() {
-        let (path, line) = lines.position();
-        places.push((path.to_owned(), line));
+/// Where the ledger's lines lie: one that is longer than one file of the format goes on in numbered parts.
+struct Places {
+    seal: Sha256Digest,
+    /// Index of each part's first line, and the part.
+    parts: Vec<(usize, String)>,
+}
+
+impl Places {
+    fn new(run: &Reader) -> Result<Self, ArchiveError> {
+        let mut parts: Vec<(usize, String)> = Vec::new();
+        let mut lines = run.lines("data/coverage.ndjson")?;
+        let mut index = 0;
+        while lines.next_line()?.is_some() {
+            let (path, _) = lines.position();
+            if parts.last().is_none_or(|(_, last)| last != path) {
+                parts.push((index, path.to_owned()));
+            }
+            index += 1;
+        }
+        Ok(Self { seal: run.seal_digest(), parts })
     }
-    Ok(places)
+
+    fn of(&self, index: usize) -> EvidenceRef {
+        let part = self.parts.partition_point(|(first, _)| *first <= index).saturating_sub(1);
+        let (first, path) = self.parts.get(part).map_or((0, ""), |(first, path)| (*first, path.as_str()));
+        EvidenceRef { seal: self.seal, path: path.to_owned(), line: (index - first) as u64 + 1 }
+    }
 }

@@ -10,6 +10,7 @@ pub mod diff;
 mod discover;
 mod judge;
 mod layout;
+mod observing;
 mod open;
 mod organization;
 pub mod period;
@@ -21,7 +22,8 @@ pub mod status;
 
 #[cfg(feature = "aws")]
 pub use discover::{DiscoverError, Discovered, discover, discovery_task};
-pub use judge::{Inputs, JudgeError, as_of, judge};
+pub use judge::{Inputs, JudgeError, as_of, judge, judge_into};
+pub use observing::observe;
 pub use open::{OpenError, Reperformance, open_archive, open_assessment};
 pub use results::to_files as results_files;
 

@@ -204,8 +204,10 @@ pub struct AssessmentHeader {
 }
 
 /// Everything that a report shows. All reports are functions of this value alone.
+///
+/// An `Assessment<()>` is one whose result lines lie elsewhere: they are as many as resources times checks.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Assessment {
+pub struct Assessment<R = Vec<ResultLine>> {
     /// What it rests on.
     pub header: AssessmentHeader,
     /// The organisation at the newest run.
@@ -220,7 +222,7 @@ pub struct Assessment {
     /// Verdicts of the checks, by id.
     pub checks: BTreeMap<String, CheckResult>,
     /// Result lines, sorted.
-    pub results: Vec<ResultLine>,
+    pub results: R,
     /// Disagreements, sorted.
     pub discrepancies: Vec<Discrepancy>,
     /// Every exception that was recorded, in the order of the chain, and what became of it.
@@ -229,4 +231,24 @@ pub struct Assessment {
     /// Every attestation that was recorded, likewise.
     #[serde(default)]
     pub attestations: Vec<AttestationResult>,
+}
+
+impl<R> Assessment<R> {
+    /// Puts other result lines in the place of those that are there.
+    pub fn with_results<T>(self, results: T) -> Assessment<T> {
+        let Self { header, organization, coverage, out_of_scope, findings, checks, .. } = self;
+        let Self { discrepancies, exceptions, attestations, .. } = self;
+        Assessment {
+            header,
+            organization,
+            coverage,
+            out_of_scope,
+            findings,
+            checks,
+            results,
+            discrepancies,
+            exceptions,
+            attestations,
+        }
+    }
 }

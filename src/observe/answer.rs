@@ -19,8 +19,12 @@ pub(super) enum Answer {
     Executions(Vec<rules::RawExecution>),
     /// Rows that name resources, from either way of asking.
     Rows(Vec<compliance::Row>),
-    /// Verdicts on whole rules, from inside the account or through the aggregator.
+    /// Verdicts on whole rules, from inside the account.
     Verdicts(Vec<compliance::RawVerdict>),
+    /// Verdicts on whole rules of any target, through the aggregator.
+    Aggregate(Vec<compliance::RawVerdict>),
+    /// The same, kept elsewhere under this number.
+    Spooled(u64),
     Hub(Box<hub::RawHub>),
     Standards(Vec<hub::RawStandard>),
     StandardControls(Vec<hub::RawControl>),
@@ -59,7 +63,7 @@ pub(super) fn read(call: &Call, body: &[u8], strings: &mut Strings) -> Option<Re
         }
         "GetComplianceDetailsByConfigRule" => list(compliance::details(body, strings), Answer::Rows),
         "DescribeComplianceByConfigRule" => list(compliance::verdicts(body), Answer::Verdicts),
-        "DescribeAggregateComplianceByConfigRules" => list(compliance::aggregate_verdicts(body), Answer::Verdicts),
+        "DescribeAggregateComplianceByConfigRules" => list(compliance::aggregate_verdicts(body), Answer::Aggregate),
         "DescribeHub" => one(body, Answer::Hub),
         "GetEnabledStandards" => list(hub::standards(body), Answer::Standards),
         "DescribeStandardsControls" => list(hub::standard_controls(body), Answer::StandardControls),

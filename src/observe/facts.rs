@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use super::{
-    AggregatorSources, HubState, HubView, OrganizationUnreadable, Target,
+    AggregatorSources, HubState, HubView, Target,
     answer::Answer,
     compliance::{RawVerdict, Row},
     findings::FindingRow,
@@ -13,7 +13,7 @@ use super::{
     recorder::{RawRecorder, RawStatus},
     rules::{RawEvaluation, RawExecution, RawRemediation, RawRule},
 };
-use crate::model::{AccountId, Collector, Coverage, CoverageState, EvidenceRef, Region, TaskId};
+use crate::model::{AccountId, Collector, Coverage, CoverageState, EvidenceRef, Region, Scope, TaskId};
 
 /// A fact with its record and the time at which it was read.
 #[derive(Debug, Clone)]
@@ -32,8 +32,8 @@ pub(super) struct RunFacts {
     pub regions: BTreeMap<AccountId, Seen<BTreeSet<Region>>>,
     pub sources: Option<Seen<AggregatorSources>>,
     pub hub: HubView,
-    /// Verdicts on whole rules through the aggregator, by target and rule name.
-    pub aggregate: BTreeMap<Target, BTreeMap<String, Seen<RawVerdict>>>,
+    /// Which spooled pages of the aggregator's verdicts count, in their order: see `aggregate`.
+    pub aggregate: Vec<u64>,
     /// The home Region.
     pub home: Option<Region>,
 }
@@ -99,19 +99,12 @@ pub(super) fn take(task: &TaskId, listing: Listing<Answer>, run: &mut RunFacts, 
                 let known = target.executions.entry(rule.clone()).or_default();
                 known.extend(all.into_iter().map(|e| seen().with(e)));
             }
-            Answer::Verdicts(all) if operation == "DescribeComplianceByConfigRule" => {
+            Answer::Verdicts(all) => {
                 target.by_rule = true;
                 target.verdicts.extend(all.into_iter().map(|v| (v.config_rule_name.clone(), seen().with(v))));
             }
-            Answer::Verdicts(all) => {
-                for verdict in all {
-                    let region = verdict.aws_region.as_deref().and_then(|r| r.parse().ok());
-                    let account = verdict.account_id.as_deref().and_then(|a| a.parse().ok());
-                    let (Some(account), Some(region)) = (account, region) else { continue };
-                    let rules = run.aggregate.entry((account, region)).or_default();
-                    rules.insert(verdict.config_rule_name.clone(), seen().with(verdict));
-                }
-            }
+            Answer::Aggregate(_) => {}
+            Answer::Spooled(page) => run.aggregate.push(page),
             Answer::Hub(hub) => {
                 target.hub.subscribed = hub.subscribed_at.map(|t| t.0);
                 target.hub.read = Some(at);
@@ -155,13 +148,15 @@ fn append<T>(to: &mut Option<Seen<Vec<T>>>, items: Vec<T>, seen: Seen<()>) {
 /// Returns whether an operation's answer counts as what the collector was sent for.
 ///
 /// Collectors also ask for their own guidance (whether a recorder is on, whether the aggregator knows a target): the answers to that are
-/// evidence, but the state of those things is taken from the collector that is responsible for it.
+/// evidence, but the state of those things is taken from the collector that is responsible for it. What holds for the whole run
+/// is said by the collectors that run once, and by them nothing else.
 pub(super) fn speaks_for(collector: Collector, operation: &str) -> bool {
     match operation {
         "DescribeConfigurationAggregatorSourcesStatus" => collector == Collector::ConfigAggregator,
         "DescribeAggregateComplianceByConfigRules" => collector == Collector::ConfigAggregateCompliance,
+        "ListMembers" | "GetFindingAggregator" => collector == Collector::SecurityhubOrganization,
         "DescribeConfigurationRecorderStatus" => collector == Collector::ConfigRecorder,
-        _ => true,
+        _ => collector.scope() != Scope::Run,
     }
 }
 
@@ -183,20 +178,20 @@ fn essential(collector: Collector) -> &'static [&'static [&'static str]] {
     }
 }
 
-/// The coverage ledger, held against the answers.
+/// The coverage ledger, to be held against the answers.
 #[derive(Debug)]
 pub(super) struct Ledger<'a> {
     lines: BTreeMap<&'a TaskId, &'a Coverage>,
+}
+
+/// Which of some tasks have answers, and what is wrong with them.
+#[derive(Debug, Default)]
+pub(super) struct Heard {
     faults: BTreeMap<TaskId, String>,
     answered: BTreeSet<TaskId>,
 }
 
-impl<'a> Ledger<'a> {
-    pub(super) fn new(coverage: &'a [Coverage]) -> Self {
-        let lines = coverage.iter().map(|c| (&c.task, c)).collect();
-        Self { lines, faults: BTreeMap::new(), answered: BTreeSet::new() }
-    }
-
+impl Heard {
     /// Notes what is wrong with a task's answers; the first fault is kept.
     pub(super) fn fault(&mut self, task: &TaskId, fault: String) {
         self.faults.entry(task.clone()).or_insert(fault);
@@ -211,17 +206,35 @@ impl<'a> Ledger<'a> {
         self.answered.insert(task.clone());
     }
 
-    /// Notes that the organisation cannot be read.
-    pub(super) fn organization(&mut self, error: &OrganizationUnreadable) {
-        let tasks: Vec<_> = self.lines.keys().filter(|t| t.collector == Collector::Organization).copied().collect();
-        for task in tasks {
-            self.fault(task, error.to_string());
+    fn refutes(&self, task: &TaskId) -> Option<String> {
+        if let Some(fault) = self.faults.get(task) {
+            return Some(fault.clone());
         }
+        let first = essential(task.collector).first()?;
+        (!self.answered.contains(task)).then(|| format!("no answer of {} is in the evidence", first[0]))
+    }
+}
+
+impl<'a> Ledger<'a> {
+    pub(super) fn new(coverage: &'a [Coverage]) -> Self {
+        Self { lines: coverage.iter().map(|c| (&c.task, c)).collect() }
+    }
+
+    /// Returns every task that has a line.
+    pub(super) fn tasks(&self) -> impl Iterator<Item = &'a TaskId> {
+        self.lines.keys().copied()
+    }
+
+    /// Returns the tasks of one target that have a line.
+    pub(super) fn of(&self, target: &Target) -> impl Iterator<Item = &'a TaskId> {
+        let of = |collector| TaskId { account: target.0.clone(), region: target.1.clone(), collector };
+        let [first, .., last] = Collector::ALL;
+        self.lines.range(of(first)..=of(last)).map(|(task, _)| *task)
     }
 
     /// Returns whether the ledger calls the task complete and its answers bear that out.
-    pub(super) fn sound(&self, task: &TaskId) -> bool {
-        self.claimed(task) && self.refuted(task).is_none()
+    pub(super) fn sound(&self, task: &TaskId, heard: &Heard) -> bool {
+        self.claimed(task) && heard.refutes(task).is_none()
     }
 
     /// Returns how the ledger says that the task ended.
@@ -233,17 +246,8 @@ impl<'a> Ledger<'a> {
         self.lines.get(task).is_some_and(|c| matches!(c.state, CoverageState::Collected | CoverageState::Empty))
     }
 
-    fn refuted(&self, task: &TaskId) -> Option<String> {
-        if let Some(fault) = self.faults.get(task) {
-            return Some(fault.clone());
-        }
-        let first = essential(task.collector).first()?;
-        (!self.answered.contains(task)).then(|| format!("no answer of {} is in the evidence", first[0]))
-    }
-
-    /// Returns the tasks that the ledger wrongly calls complete.
-    pub(super) fn contradicted(&self) -> BTreeMap<TaskId, String> {
-        let claimed = self.lines.keys().filter(|task| self.claimed(task));
-        claimed.filter_map(|task| Some(((*task).clone(), self.refuted(task)?))).collect()
+    /// Returns what is wrong with the answers of a task that the ledger calls complete.
+    pub(super) fn contradicted(&self, task: &TaskId, heard: &Heard) -> Option<(TaskId, String)> {
+        self.claimed(task).then(|| heard.refutes(task)).flatten().map(|fault| (task.clone(), fault))
     }
 }

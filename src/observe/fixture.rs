@@ -4,10 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json, value::RawValue};
 
-use super::{Observed, Observer};
-use crate::model::{
-    AccountId, BodyRef, Call, Collector, Coverage, CoverageState, Exchange, Mode, PlannedTask, Region, Scope,
-    ScopeReason, Sha256Digest, TaskId,
+use super::{Observed, RunReader, Target, TargetReader};
+use crate::{
+    model::{
+        AccountId, BodyRef, Call, Collector, Coverage, CoverageState, Exchange, Mode, Observation, PlannedTask, Region,
+        Scope, ScopeReason, Sha256Digest, TaskId,
+    },
+    sorted::Scratch,
 };
 
 pub(crate) const MANAGEMENT: &str = "100000000001";
@@ -122,26 +125,58 @@ impl World {
         serde_json::from_str(&known.body).unwrap()
     }
 
-    /// Observes the tasks in the order of `order` (all of them where it is empty).
+    /// Observes the tasks in the order of `order` (all of them where it is empty), with so little memory that much of it lies on disk.
     pub(crate) fn observe_in(&self, order: &[usize]) -> Observed {
-        let mut observer = Observer::new();
-        let tasks: Vec<_> = self.attempts.iter().collect();
+        self.observe_holding(order, 2000)
+    }
+
+    pub(crate) fn observe_holding(&self, order: &[usize], bytes: usize) -> Observed {
+        let scratch = Scratch::default().holding(bytes);
+        let mut tasks: Vec<_> = self.attempts.iter().collect();
+        if !order.is_empty() {
+            tasks = order.iter().map(|index| tasks[*index]).collect();
+        }
         let modes: BTreeMap<_, _> = self.plan.iter().map(|p| (&p.task, p.mode)).collect();
-        let order: Vec<usize> = if order.is_empty() { (0..tasks.len()).collect() } else { order.to_vec() };
-        for index in order {
-            let (id, attempts) = tasks[index];
-            for (seq, attempt) in attempts.iter().enumerate() {
+        let exchanges = |id: &TaskId, each: &mut dyn FnMut(Exchange<'_>)| {
+            for (seq, attempt) in self.attempts[id].iter().enumerate() {
                 let mode = if attempt.inside { Mode::FanOut } else { modes[id] };
                 let call = call(id, seq as u64, attempt, mode);
-                let seal = Sha256Digest::of("seal");
-                observer.push(Exchange { call: &call, body: attempt.body.as_bytes(), seal });
+                each(Exchange { call: &call, body: attempt.body.as_bytes(), seal: Sha256Digest::of("seal") });
+            }
+        };
+        let mut reader = RunReader::new(&self.plan, &self.coverage, &scratch);
+        for (id, _) in tasks.iter().filter(|(id, _)| RunReader::concerns(id)) {
+            exchanges(id, &mut |exchange| reader.push(exchange).unwrap());
+        }
+        let run = reader.finish().unwrap();
+        // Two shelves, as two threads have them; a target's tasks come together, in any order.
+        let mut shelves = vec![run.shelf(), run.shelf()];
+        let mut targets: Vec<Target> = Vec::new();
+        for (id, _) in &tasks {
+            let target = (id.account.clone(), id.region.clone());
+            if !targets.contains(&target) {
+                targets.push(target);
             }
         }
-        observer.finish(&self.plan, &self.coverage)
+        for (index, target) in targets.into_iter().enumerate() {
+            let mut reader = TargetReader::new(&run, target.clone());
+            for (id, _) in tasks.iter().filter(|(id, _)| (&id.account, &id.region) == (&target.0, &target.1)) {
+                exchanges(id, &mut |exchange| reader.push(exchange));
+            }
+            reader.finish(&mut shelves[index % 2]).unwrap();
+        }
+        run.finish(shelves).unwrap()
     }
 
     pub(crate) fn observe(&self) -> Observed {
         self.observe_in(&[])
+    }
+}
+
+impl Observed {
+    /// Every observation, in order.
+    pub(crate) fn all(&self) -> Vec<Observation> {
+        self.observations.all().unwrap().collect::<Result<_, _>>().unwrap()
     }
 }
 

@@ -4,15 +4,16 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, btree_map::Entry},
+    io,
     sync::Arc,
 };
 
 use jiff::Timestamp;
 
 use super::{
-    Observed, Target, TargetState, compare,
+    Run, Standing, Target, TargetState, compare,
     compliance::{RawVerdict, Row, status},
-    facts::{Ledger, RunFacts, Seen, TargetFacts},
+    facts::{Ledger, Seen, TargetFacts},
     pages::{Page, Source},
     rank, recorder,
     rules::{self, Rule},
@@ -20,9 +21,9 @@ use super::{
     wire::Strings,
 };
 use crate::model::{
-    AccountId, Collector, CoverageState, Discrepancy, Observation,
+    Collector, CoverageState, Discrepancy, Observation,
     ObservationStatus::{self, Fail, NotAssessed},
-    PlannedTask, Question, Region, Resource, Scope, TaskId,
+    PlannedTask, Question, Resource, Scope,
 };
 
 /// Rule (by name or identifier), resource type, resource id.
@@ -100,58 +101,8 @@ impl Outcomes {
     }
 }
 
-/// Draws all observations and discrepancies into `observed`.
-pub(super) fn draw(
-    observed: &mut Observed,
-    mut run: RunFacts,
-    targets: BTreeMap<Target, TargetFacts>,
-    plan: &[PlannedTask],
-    ledger: &Ledger<'_>,
-    strings: &mut Strings,
-) {
-    let of_run = |collector| plan.iter().find(|t| t.collector == collector);
-    run.home = of_run(Collector::Organization).map(|t| t.region.clone());
-    let sound = |collector| of_run(collector).is_some_and(|t| ledger.sound(&t.task));
-    if !sound(Collector::ConfigAggregator) {
-        run.sources = None;
-    }
-    if !sound(Collector::ConfigAggregateCompliance) {
-        run.aggregate.clear();
-    }
-    if !sound(Collector::SecurityhubOrganization) {
-        run.hub.members = None;
-    }
-    let listed = |account: &AccountId, region: &Region| {
-        ledger.sound(&TaskId { account: account.clone(), region: region.clone(), collector: Collector::Regions })
-    };
-    run.regions.retain(|account, _| run.home.as_ref().is_some_and(|home| listed(account, home)));
-    observed.delegation = run.organization_seen.get("ListDelegatedAdministrators").map(|(e, _)| e.clone());
-    for (target, facts) in targets {
-        let drawn = DrawnTarget::new(&target, facts, &run, ledger, strings);
-        observed.observations.extend(drawn.observations);
-        observed.discrepancies.extend(drawn.discrepancies);
-        observed.targets.insert(target, drawn.state);
-    }
-    let asked = asked(plan, ledger);
-    let states = states::of_organization(observed, &run);
-    observed.observations.extend(states);
-    let hole = |(account, region): &Target| {
-        let regional = Collector::ALL.into_iter().filter(|c| c.scope() == Scope::Target);
-        regional.into_iter().find(|collector| {
-            let (account, region) = (account.clone(), region.clone());
-            !ledger.sound(&TaskId { account, region, collector: *collector })
-        })
-    };
-    let states = states::of_coverage(&run, &asked, &hole);
-    observed.observations.extend(states);
-    let differences = compare::denominators(observed, &run);
-    observed.discrepancies.extend(differences);
-    observed.sources = run.sources.map(|s| s.value);
-    observed.hub = run.hub;
-}
-
 /// The targets that the run asked: in scope, and in a Region that is on.
-fn asked(plan: &[PlannedTask], ledger: &Ledger<'_>) -> BTreeSet<Target> {
+pub(super) fn asked(plan: &[PlannedTask], ledger: &Ledger<'_>) -> BTreeSet<Target> {
     plan.iter()
         .filter(|t| t.collector.scope() == Scope::Target && t.out_of_scope.is_none())
         .filter(|t| t.region_named || ledger.state(&t.task) != Some(CoverageState::RegionDisabled))
@@ -159,24 +110,24 @@ fn asked(plan: &[PlannedTask], ledger: &Ledger<'_>) -> BTreeSet<Target> {
         .collect()
 }
 
-struct DrawnTarget {
-    state: TargetState,
-    observations: Vec<Observation>,
-    discrepancies: Vec<Discrepancy>,
+/// What a target's facts say.
+pub(super) struct DrawnTarget {
+    pub state: TargetState,
+    pub observations: Vec<Observation>,
+    pub standings: Vec<(Question, Standing)>,
+    pub discrepancies: Vec<Discrepancy>,
 }
 
 impl DrawnTarget {
-    fn new(
+    /// Draws a target; `sound` says which of its collectors brought everything.
+    pub(super) fn new(
         target: &Target,
         mut facts: TargetFacts,
-        run: &RunFacts,
-        ledger: &Ledger<'_>,
+        of: &Run<'_>,
+        sound: &dyn Fn(Collector) -> bool,
         strings: &mut Strings,
-    ) -> Self {
-        let sound = |collector| {
-            let (account, region) = target.clone();
-            ledger.sound(&TaskId { account, region, collector })
-        };
+    ) -> io::Result<Self> {
+        let run = &of.facts;
         let rules: BTreeMap<String, Rule> = facts
             .rules
             .iter()
@@ -185,8 +136,8 @@ impl DrawnTarget {
                 (name.clone(), rules::rule(&seen.value, evaluation, strings, seen.evidence.clone()))
             })
             .collect();
-        let state = state(&mut facts, &rules, sound(Collector::ConfigRules));
-        let mut drawn = Self { state, observations: Vec::new(), discrepancies: Vec::new() };
+        let (state, standings) = state(&mut facts, &rules, sound(Collector::ConfigRules));
+        let mut drawn = Self { state, standings, observations: Vec::new(), discrepancies: Vec::new() };
         drawn.observations.extend(states::of_target(
             target,
             &drawn.state,
@@ -199,7 +150,7 @@ impl DrawnTarget {
         let remediation = states::of_remediation(target, &facts, &rules, &outcomes, compliance_sound);
         drawn.observations.extend(remediation);
 
-        let silent = BTreeMap::new();
+        let verdicts = of.aggregate.of(target, strings)?;
         let mut doubts = Vec::new();
         for (name, seen) in &facts.verdicts {
             doubts.extend(doubt(name, seen, &outcomes, "Config").map(|why| (name.clone(), why, seen)));
@@ -207,16 +158,15 @@ impl DrawnTarget {
         let fresh =
             |sources: &Seen<super::AggregatorSources>| sources.value.states.get(target).is_some_and(|s| s.fresh);
         if compliance_sound && run.sources.as_ref().is_some_and(fresh) {
-            let verdicts = run.aggregate.get(target).unwrap_or(&silent);
-            for (name, seen) in verdicts {
+            for (name, seen) in &verdicts {
                 doubts.extend(doubt(name, seen, &outcomes, "the aggregator").map(|why| (name.clone(), why, seen)));
             }
-            drawn.discrepancies.extend(compare::cross_check(target, verdicts, &outcomes));
+            drawn.discrepancies.extend(compare::cross_check(target, &verdicts, &outcomes));
         }
         drawn.discrepancies.extend(compare::hub_against_config(target, &facts, &outcomes));
         drawn.rules_observed(target, outcomes, doubts, &rules, strings);
         drawn.findings_observed(target, facts.findings);
-        drawn
+        Ok(drawn)
     }
 
     fn rules_observed(
@@ -282,21 +232,37 @@ fn observation(target: &Target, question: Question, kind: &str, id: &str, outcom
     statement.about(question, Resource { kind: kind.to_owned(), id: id.to_owned() })
 }
 
-fn state(facts: &mut TargetFacts, rules: &BTreeMap<String, Rule>, rules_sound: bool) -> TargetState {
+fn state(
+    facts: &mut TargetFacts,
+    rules: &BTreeMap<String, Rule>,
+    rules_sound: bool,
+) -> (TargetState, Vec<(Question, Standing)>) {
     let recorders = facts.recorders.as_ref().map(|s| (s.value.as_slice(), s.evidence.clone()));
     let statuses = facts.statuses.as_ref().map(|s| (s.value.as_slice(), s.evidence.clone()));
     let mut hub = std::mem::take(&mut facts.hub);
+    let mut controls = std::mem::take(&mut hub.controls);
     // What the account says of a control outranks what its standards say.
-    hub.controls.extend(std::mem::take(&mut facts.security_controls.controls));
-    TargetState {
+    controls.extend(std::mem::take(&mut facts.security_controls.controls));
+    let rules_listed = rules_sound && facts.rules_listed.is_some();
+    let mut standings = Vec::new();
+    if rules_listed {
+        let rules = rules::by_identifier(rules).into_iter();
+        standings.extend(rules.map(|(id, rule)| (Question::ConfigRule(id), Standing::Rule(rule))));
+    }
+    if facts.hub_described.is_some() {
+        let controls = controls.into_iter();
+        standings.extend(controls.map(|(id, control)| (Question::SecurityHub(id), Standing::Control(control))));
+    }
+    let state = TargetState {
         recorder: recorder::judge(recorders, statuses, facts.channels),
-        rules: (rules_sound && facts.rules_listed.is_some()).then(|| rules::by_identifier(rules)),
+        rules_listed,
         rules_evidence: facts.rules_listed.clone(),
         hub: facts.hub_described.is_some().then_some(hub),
         selected: facts.selected && !facts.by_rule,
         direct_compliance: facts.direct_compliance,
         direct_findings: facts.direct_findings,
-    }
+    };
+    (state, standings)
 }
 
 /// Returns what a verdict on a whole rule says that the rows do not bear out.

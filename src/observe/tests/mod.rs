@@ -17,10 +17,9 @@ use crate::model::{
 /// The member's answer to a state in the other Region.
 fn state(observed: &Observed, name: &str, of: Option<&str>) -> Vec<(String, ObservationStatus)> {
     let question = states::question(name, of);
-    let here = observed
-        .observations
-        .iter()
-        .filter(|o| o.question == question && o.account.as_str() == MEMBER && o.region.as_str() == OTHER);
+    let all = observed.all();
+    let here =
+        all.iter().filter(|o| o.question == question && o.account.as_str() == MEMBER && o.region.as_str() == OTHER);
     here.map(|o| (o.resource.id.clone(), o.status)).collect()
 }
 
@@ -85,8 +84,8 @@ fn a_region_that_is_on_and_not_asked_is_a_failure() {
     world.close(&task(MEMBER, OTHER, Collector::ConfigRules), crate::model::CoverageState::Denied);
     let observed = world.observe();
     let question = states::question(states::REGION_COVERED, None);
-    let seen: Vec<_> = observed
-        .observations
+    let all = observed.all();
+    let seen: Vec<_> = all
         .iter()
         .filter(|o| o.question == question && o.account.as_str() == MEMBER)
         .map(|o| (o.region.as_str(), o.status))
@@ -154,7 +153,7 @@ fn rules_asked_one_by_one_must_name_the_resources_behind_their_verdict() {
         let question = crate::model::Question::ConfigRule("S3_X".into());
         let observed = world.observe();
         let here = observed
-            .observations
+            .all()
             .into_iter()
             .filter(|o| o.question == question && o.account.as_str() == MEMBER && o.region.as_str() == OTHER);
         here.map(|o| (o.resource.id, o.status)).collect::<Vec<_>>()
@@ -172,7 +171,7 @@ fn answers_of_the_organisation_become_states() {
     let observed = World::new(Mode::FanOut).observe();
     let asked = |name: &str, of: Option<&str>| {
         let question = states::question(name, of);
-        observed.observations.iter().filter(|o| o.question == question).map(|o| o.status).collect::<Vec<_>>()
+        observed.all().iter().filter(|o| o.question == question).map(|o| o.status).collect::<Vec<_>>()
     };
     assert_eq!(asked(states::ORGANIZATION_ALL_FEATURES, None), [Pass]);
     assert_eq!(asked(states::SCP_ENABLED, None), [Pass]);
@@ -184,5 +183,5 @@ fn answers_of_the_organisation_become_states() {
     world.set(&id, "ListRoots", &json!({"Roots": [{"Id": "r-1", "PolicyTypes": types}]}));
     let observed = world.observe();
     let question = states::question(states::SCP_ENABLED, None);
-    assert!(observed.observations.iter().any(|o| o.question == question && o.status == Fail));
+    assert!(observed.all().iter().any(|o| o.question == question && o.status == Fail));
 }
