@@ -2,7 +2,10 @@
 //!
 //! Global resources are answered Region by Region here: which Regions speak for which others is for whoever knows the check.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io,
+};
 
 use super::{
     lines::Asker,
@@ -10,8 +13,8 @@ use super::{
 };
 use crate::{
     catalog::{Ask, Check, Means, Severity},
-    model::{AccountId, Collector, Coverage, ObservationStatus, PlannedTask, Question, Region, ResultLine},
-    observe::{Observed, states},
+    model::{Collector, Coverage, ObservationStatus, PlannedTask, Question, ResultLine},
+    observe::{Observed, Standing, StandingReading, states},
 };
 
 /// One answer to a question; `line.check` is the question.
@@ -25,14 +28,14 @@ pub struct QuestionLine {
 }
 
 /// Returns the questions that the evidence knows: those answered, and those of the rules and controls that are there.
-pub fn known(observed: &Observed) -> BTreeSet<String> {
-    let mut known: BTreeSet<String> = observed.observations.iter().map(|o| o.question.to_string()).collect();
-    for state in observed.targets.values() {
-        let rules = state.rules.iter().flat_map(|rules| rules.keys());
-        known.extend(rules.map(|rule| Question::ConfigRule(rule.clone()).to_string()));
-        let controls = state.hub.iter().flat_map(|hub| hub.controls.keys());
-        known.extend(controls.map(|control| Question::SecurityHub(control.clone()).to_string()));
-    }
+///
+/// # Errors
+/// A temporary file cannot be read.
+pub fn known(observed: &Observed) -> io::Result<BTreeSet<String>> {
+    let mut known: BTreeSet<String> = observed.observations.questions()?.iter().map(ToString::to_string).collect();
+    observed.standings.each(|question, _, _, _| {
+        known.insert(question.to_string());
+    })?;
     let always = [
         states::CONFIG_RECORDER,
         states::REGION_COVERED,
@@ -42,30 +45,35 @@ pub fn known(observed: &Observed) -> BTreeSet<String> {
         states::SCP_ENABLED,
     ];
     known.extend(always.map(|state| states::question(state, None).to_string()));
-    known
+    Ok(known)
 }
 
-/// Answers `questions` (texts; those that no check could ask are left out), in order of their texts, each one's lines sorted.
+/// Answers `questions` (texts; those that no check could ask are left out), in order of their texts, then account by account.
 ///
 /// # Errors
-/// As `each` fails.
-pub fn answer<E>(
+/// As `each` fails, or a temporary file cannot be read.
+pub fn answer<E: From<io::Error>>(
     questions: &BTreeSet<String>,
     observed: &Observed,
     plan: &[PlannedTask],
     coverage: &[Coverage],
     coverage_ref: CoverageRef<'_>,
-    each: &mut dyn FnMut(QuestionLine) -> Result<(), E>,
+    each: &mut dyn FnMut(Vec<QuestionLine>) -> Result<(), E>,
 ) -> Result<(), E> {
     let asker = Asker { observed, population: Population::new(plan, coverage, observed, coverage_ref), policies: None };
-    for question in questions {
-        let Some(ask) = question.parse().ok().and_then(ask) else { continue };
-        let check = bare(question, ask);
-        for line in asker.lines(&check) {
-            let line = line.line;
-            let silent = silent(&asker, &check, &line);
-            each(QuestionLine { line, silent })?;
-        }
+    for text in questions {
+        let Ok(question) = text.parse::<Question>() else { continue };
+        let mut standings = observed.standings.of(&question)?;
+        let Some(ask) = ask(question) else { continue };
+        let check = bare(text, ask);
+        asker.lines::<E>(&check, &mut |lines| {
+            let mut said = Vec::with_capacity(lines.len());
+            for line in lines {
+                let silent = silent(&asker, &check, &line.line, &mut standings)?;
+                said.push(QuestionLine { line: line.line, silent });
+            }
+            each(said)
+        })?;
     }
     Ok(())
 }
@@ -97,18 +105,23 @@ fn bare(question: &str, ask: Ask) -> Check {
 }
 
 /// Returns what the recorder records, where the line says no more than that an enabled control has no finding.
-fn silent(asker: &Asker<'_>, check: &Check, line: &ResultLine) -> Option<String> {
-    let Ask::SecurityHub { control } = &check.ask else { return None };
-    if line.observed.is_some() || line.status != ObservationStatus::NotAssessed {
-        return None;
+fn silent(
+    asker: &Asker<'_>,
+    check: &Check,
+    line: &ResultLine,
+    standings: &mut StandingReading,
+) -> io::Result<Option<String>> {
+    let silence = line.observed.is_none() && line.status == ObservationStatus::NotAssessed;
+    if !silence || !matches!(check.ask, Ask::SecurityHub { .. }) {
+        return Ok(None);
     }
-    let (account, region): (&AccountId, &Region) = (&line.account, &line.region);
+    let (account, region) = (&line.account, &line.region);
     let hole = [Collector::SecurityhubHub, Collector::SecurityhubFindings];
     if hole.iter().any(|collector| asker.population.gap(account, region, *collector).is_some()) {
-        return None;
+        return Ok(None);
     }
-    let state = asker.observed.targets.get(&(account.clone(), region.clone()))?;
-    let hub = state.hub.as_ref()?;
-    let on = hub.controls.get(control)?.enabled && hub.doubt().is_none();
-    on.then(|| state.recorder.as_ref()?.recorded().map(ToString::to_string)).flatten()
+    let Some(Standing::Control(control)) = standings.at(account, region)? else { return Ok(None) };
+    let Some(state) = asker.observed.targets.get(&(account.clone(), region.clone())) else { return Ok(None) };
+    let sure = control.enabled && state.hub.as_ref().is_some_and(|hub| hub.doubt().is_none());
+    Ok(if sure { state.recorder.as_ref().and_then(|r| r.recorded()).map(ToString::to_string) } else { None })
 }

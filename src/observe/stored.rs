@@ -37,6 +37,25 @@ impl Observations {
         self.beginning_with(question_key(question))
     }
 
+    /// Returns the questions that have an answer, each once; reads no more than one record of each.
+    ///
+    /// # Errors
+    /// A temporary file cannot be read.
+    pub fn questions(&self) -> io::Result<Vec<Question>> {
+        let (mut found, mut from) = (Vec::new(), Vec::new());
+        loop {
+            let mut merge = self.sorted.from(&from)?;
+            let Some((key, _)) = merge.next()? else { return Ok(found) };
+            let question = read_question(&mut Pieces(key))?;
+            from = question_key(&question);
+            // No key between the end of one question and the begin of the next.
+            if let Some(last) = from.last_mut() {
+                *last += 1;
+            }
+            found.push(question);
+        }
+    }
+
     fn beginning_with(&self, prefix: Vec<u8>) -> io::Result<Reading> {
         Ok(Reading { merge: self.sorted.from(&prefix)?, prefix, seal: self.seal, ahead: None })
     }
@@ -113,6 +132,22 @@ impl Standings {
     pub fn of(&self, question: &Question) -> io::Result<StandingReading> {
         let prefix = question_key(question);
         Ok(StandingReading { merge: self.sorted.from(&prefix)?, prefix, seal: self.seal, ahead: None })
+    }
+
+    /// Gives every standing with its question and target, in order.
+    ///
+    /// # Errors
+    /// A temporary file cannot be read.
+    pub fn each(&self, mut each: impl FnMut(Question, AccountId, Region, Standing)) -> io::Result<()> {
+        let mut merge = self.sorted.from(&[])?;
+        while let Some((key, value)) = merge.next()? {
+            let mut key = Pieces(key);
+            let question = read_question(&mut key)?;
+            let (account, region) = target(&mut key)?;
+            let standing = decode_standing(value, &account, &region, self.seal)?;
+            each(question, account, region, standing);
+        }
+        Ok(())
     }
 }
 

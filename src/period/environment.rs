@@ -13,9 +13,9 @@ use serde::{Deserialize, Serialize};
 use crate::{
     model::{
         AccountState, Collector, Coverage, CoverageState, EnvironmentChange, Organization, PeriodRun, PlannedTask,
-        Scope,
+        Question, Scope,
     },
-    observe::{Observed, TargetState},
+    observe::{Observed, Standing, TargetState},
 };
 
 /// A kind of subject.
@@ -177,7 +177,15 @@ fn differences(was: &Known, now: &Values, closed: Timestamp, changes: &mut Vec<E
 }
 
 /// Reads what a run states of its surroundings; `settings` is what its seal says of itself.
-pub fn facts(observed: &Observed, plan: &[PlannedTask], coverage: &[Coverage], settings: Values) -> Facts {
+///
+/// # Errors
+/// A temporary file cannot be read.
+pub fn facts(
+    observed: &Observed,
+    plan: &[PlannedTask],
+    coverage: &[Coverage],
+    settings: Values,
+) -> std::io::Result<Facts> {
     let mut facts = Facts::default();
     facts.of.insert((Kind::Run, "settings".to_owned()), settings);
     let sound = |collector: Collector| {
@@ -195,6 +203,23 @@ pub fn facts(observed: &Observed, plan: &[PlannedTask], coverage: &[Coverage], s
     for ((account, region), state) in &observed.targets {
         of_target(&mut facts, &format!("{account}/{region}"), state);
     }
+    observed.standings.each(|question, account, region, standing| {
+        let place = format!("{account}/{region}");
+        match (standing, question) {
+            (Standing::Rule(_), Question::ConfigRule(rule)) => {
+                if let Some(rules) = facts.of.get_mut(&(Kind::Rules, place)) {
+                    rules.insert(rule, "deployed".to_owned());
+                }
+            }
+            (Standing::Control(control), Question::SecurityHub(id)) if !control.enabled => {
+                if let Some(hub) = facts.of.get_mut(&(Kind::Securityhub, place)) {
+                    let why = control.why.map_or_else(String::new, |why| format!(": {why}"));
+                    hub.insert(format!("control {id}"), format!("disabled{why}"));
+                }
+            }
+            _ => {}
+        }
+    })?;
     let off = |l: &&Coverage| l.collector == Collector::SecurityhubHub && l.state == CoverageState::NotEnabled;
     for line in coverage.iter().filter(off) {
         let subject = (Kind::Securityhub, format!("{}/{}", line.account, line.region));
@@ -216,7 +241,7 @@ pub fn facts(observed: &Observed, plan: &[PlannedTask], coverage: &[Coverage], s
             facts.of.insert(subject, Values::from([("state".to_owned(), state)]));
         }
     }
-    facts
+    Ok(facts)
 }
 
 fn of_organization(facts: &mut Facts, organization: &Organization, whole: bool) {
@@ -287,17 +312,11 @@ fn of_target(facts: &mut Facts, place: &str, state: &TargetState) {
         values.extend(types);
         say(Kind::Recorder, values);
     }
-    if let Some(rules) = &state.rules {
-        say(Kind::Rules, rules.keys().map(|rule| (rule.clone(), "deployed".to_owned())).collect());
+    if state.rules_listed {
+        say(Kind::Rules, Values::new());
     }
-    if let Some(hub) = &state.hub {
-        let off = |(id, control): (&String, &crate::observe::ControlState)| {
-            let why = control.why.as_deref().map(|why| format!("disabled: {why}"));
-            (!control.enabled).then(|| (format!("control {id}"), why.unwrap_or_else(|| "disabled".to_owned())))
-        };
-        let mut values: Values = hub.controls.iter().filter_map(off).collect();
-        values.insert("state".to_owned(), "on".to_owned());
-        say(Kind::Securityhub, values);
+    if state.hub.is_some() {
+        say(Kind::Securityhub, Values::from([("state".to_owned(), "on".to_owned())]));
     }
 }
 
