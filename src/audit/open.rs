@@ -1,6 +1,6 @@
 //! Reads a sealed assessment back: for reports, and for whoever wants to see the verdicts rebuilt.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::{
     JudgeError, SIGNER,
@@ -9,14 +9,14 @@ use super::{
 };
 use crate::{
     archive::{
-        Amended, ArchiveError, Kind, Reader,
+        Amended, ArchiveError, Input, InputError, Kind, Reader,
         chain::{self, ChainError},
     },
     catalog::{Catalog, CatalogFiles},
     model::Assessment,
     observe::SEMANTICS,
     report::{Provenance, SealedArchive},
-    store::{self, StoreError},
+    store::Store,
     verify::Reperform,
 };
 
@@ -43,9 +43,14 @@ pub enum OpenError {
     /// The chain cannot be read.
     #[error(transparent)]
     Chain(#[from] ChainError),
-    /// The store cannot be read.
-    #[error(transparent)]
-    Store(#[from] StoreError),
+    /// There is nothing to open under this name.
+    #[error("{path}: {why}")]
+    Input {
+        /// The name.
+        path: String,
+        /// Why.
+        why: String,
+    },
     /// The results cannot be read.
     #[error(transparent)]
     Results(#[from] JudgeError),
@@ -83,11 +88,16 @@ pub fn open_assessment(input: &Path) -> Result<(Assessment, Provenance), OpenErr
 /// # Errors
 /// There is none, or it cannot be read.
 pub fn open_archive(input: &Path) -> Result<Reader, OpenError> {
-    let path = if input.join("chain").is_dir() { newest(input)? } else { input.to_owned() };
-    let reader = Reader::open(&path)?;
+    let path = input.display().to_string();
+    let reader = match Input::open(input) {
+        Ok(Input::Archive(reader)) => *reader,
+        Ok(Input::Store(store)) => newest(&*store)?,
+        Err(InputError::Archive(e)) => return Err(e.into()),
+        Err(e) => return Err(OpenError::Input { path, why: e.to_string() }),
+    };
     let kind = reader.seal().predicate.kind;
     if !kind.is_assessment() {
-        return Err(OpenError::NotAnAssessment { path: path.display().to_string(), kind: kind.to_string() });
+        return Err(OpenError::NotAnAssessment { path, kind: kind.to_string() });
     }
     Ok(reader)
 }
@@ -97,12 +107,11 @@ pub(super) fn read_assessment(reader: &Reader) -> Result<Assessment, JudgeError>
     results::from_files(|name| read(reader, name))
 }
 
-fn newest(folder: &Path) -> Result<PathBuf, OpenError> {
-    let store = store::open(&format!("file:{}", folder.display()), Path::new(""))?;
-    let links = chain::read(&*store)?;
+fn newest(store: &dyn Store) -> Result<Reader, OpenError> {
+    let links = chain::read(store)?;
     let name = links.iter().rev().filter(|link| link.seal().kind.is_assessment()).find_map(chain::archive_of);
     let name = name.ok_or_else(|| OpenError::NoAssessment { store: store.url() })?;
-    Ok(folder.join(name))
+    Ok(chain::open_archive(store, &name)?)
 }
 
 fn read(reader: &Reader, name: &str) -> Result<Option<Vec<u8>>, JudgeError> {

@@ -182,12 +182,13 @@ impl Shared {
 
 /// Loads the standard chain (environment, profile, SSO, container, instance), with our bounds.
 pub(super) async fn load(home: &Region) -> SdkConfig {
-    let loaded = aws_config::defaults(BehaviorVersion::latest())
-        .region(aws_config::Region::new(home.to_string()))
-        .http_client(http_client(true))
-        .load()
-        .await;
-    bounded(&loaded)
+    let home = aws_config::Region::new(home.to_string());
+    bounded(&aws_config::defaults(BehaviorVersion::latest()).region(home).http_client(http_client(true)).load().await)
+}
+
+/// As [`load`], in the Region that the chain names.
+pub(super) async fn load_anywhere() -> SdkConfig {
+    bounded(&aws_config::defaults(BehaviorVersion::latest()).http_client(http_client(true)).load().await)
 }
 
 /// Adds our time-outs and turns off what we do ourselves: retries and the caching of credentials.

@@ -20,6 +20,7 @@ use crate::{
     spool::{Attempt, Sink},
 };
 
+mod background;
 mod caller;
 mod capture;
 mod connection;
@@ -27,13 +28,13 @@ mod errors;
 mod limiter;
 #[cfg(test)]
 pub(crate) mod loopback;
-mod recall;
 mod session;
 mod signal;
 mod sources;
 #[cfg(test)]
 mod tests;
 
+pub use background::Background;
 pub use caller::Caller;
 pub use errors::{Abort, SetupError};
 pub use limiter::Quota;
@@ -296,8 +297,20 @@ async fn identity(sdk: &aws_config::SdkConfig, settings: &Settings) -> Result<(A
     Ok((account, answer.arn().ok_or_else(missing)?.to_owned()))
 }
 
-/// Reads the environment as the SDK does, to say what it will do; user names and passwords in addresses are left out.
-fn declared_overrides() -> Vec<String> {
+/// Loads the standard chain's configuration, with the Region that it names, for what is no part of an organisation: the store, the key.
+pub async fn sdk() -> aws_config::SdkConfig {
+    connection::load_anywhere().await
+}
+
+/// Returns whether the environment overrides the endpoint of a service (`S3`), or of all.
+pub fn endpoint_is_overridden(service: &str) -> bool {
+    let set = |name: String| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    set(format!("AWS_ENDPOINT_URL_{service}")) || set("AWS_ENDPOINT_URL".to_owned())
+}
+
+/// Returns what the environment overrides: endpoints, proxies, trust roots. It is read as the SDK reads it; user names and passwords in
+/// addresses are left out.
+pub fn declared_overrides() -> Vec<String> {
     let mut all: Vec<_> = std::env::vars().filter_map(|(name, value)| declared_override(&name, &value)).collect();
     all.sort();
     all

@@ -66,10 +66,6 @@ pub enum Command {
         /// The period that the run belongs to, such as 2026Q4 (default: the one that contains now)
         #[arg(long)]
         period: Option<String>,
-        /// Go on with a run that was interrupted (killed, disk full, credentials gone), after its last whole page; where there is
-        /// none, begin a new one. Without this, what an interrupted run gathered is sealed as aborted first
-        #[arg(long)]
-        resume: bool,
     },
     /// Show the period so far: runs, days without one, gaps and what to ask of whom, what stands against the close
     Status {
@@ -100,7 +96,7 @@ pub enum Command {
     },
     /// Check archives or a store: files, seals, signatures, chain, and that the verdicts follow from the evidence
     Verify {
-        /// Archives, unpacked archives, or a store's directory
+        /// Archives, unpacked archives, or a store: paths, or s3:// URLs
         #[arg(required = true, value_name = "ARCHIVE|STORE")]
         inputs: Vec<PathBuf>,
         /// Whom to trust: an allowed_signers or PEM file, or a key's fingerprint. Never taken from inside an archive

@@ -6,7 +6,7 @@ const KEYS: &[(&str, &[&str])] = &[
     ("organization", &["role_name", "external_id", "session_duration", "regions", "home_region", "exclude"]),
     ("config", &["aggregator", "compliance"]),
     ("securityhub", &["findings"]),
-    ("store", &["url"]),
+    ("store", &["url", "retention"]),
     ("signing", &["key", "role"]),
     ("timestamp", &["authorities"]),
     ("catalog", &["frameworks"]),

@@ -14,7 +14,10 @@ use serde::Deserialize;
 
 pub use schedule::{Cadence, InvalidPeriod};
 
-use crate::model::{AccountId, Region, Sha256Digest};
+use crate::{
+    model::{AccountId, Region, Sha256Digest},
+    store::Retention,
+};
 
 /// The file that `orgproof init` writes.
 pub const TEMPLATE: &str = include_str!("template.toml");
@@ -30,8 +33,10 @@ pub struct Config {
     pub compliance: Reading,
     /// How Security Hub findings are read.
     pub findings: Reading,
-    /// Where archives live, such as `file:evidence`.
+    /// Where archives live, such as `file:evidence` or `s3://bucket/prefix`.
     pub store: String,
+    /// How long an S3 store keeps what is written, against everybody; always there with one, never with a directory.
+    pub retention: Option<Retention>,
     /// Key that seals, such as `file:keys/seal.pem`.
     pub key: String,
     /// Framework ids or paths.

@@ -8,7 +8,10 @@ use serde::Deserialize;
 use super::{
     Config, Excluded, Exclusion, Fault, Limits, OrganizationSettings, Reading, Regions, schedule::RawSchedule,
 };
-use crate::model::{Region, Sha256Digest};
+use crate::{
+    model::{Region, Sha256Digest},
+    store::Retention,
+};
 
 #[derive(Deserialize)]
 pub(super) struct Raw {
@@ -64,6 +67,7 @@ struct RawSecurityHub {
 #[derive(Deserialize)]
 struct RawStore {
     url: String,
+    retention: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -135,6 +139,7 @@ impl Raw {
             );
         }
         let limits = self.limits.validate(&mut check);
+        let retention = self.store.retention(&mut check);
         let organization = self.organization.validate(&mut check);
         let schedule = self.schedule.validate(&mut check);
         Some(Config {
@@ -143,6 +148,7 @@ impl Raw {
             compliance: self.config.compliance,
             findings: self.securityhub.findings,
             store: self.store.url,
+            retention,
             key: self.signing.key,
             frameworks: self.catalog.frameworks,
             schedule: schedule?,
@@ -150,6 +156,27 @@ impl Raw {
             digest,
             bytes,
         })
+    }
+}
+
+impl RawStore {
+    fn retention(&self, check: &mut Check<'_>) -> Option<Retention> {
+        let key = "store.retention";
+        match (&self.retention, self.url.starts_with("s3:")) {
+            (Some(text), true) => check.parsed(key, text),
+            (None, true) => {
+                let message =
+                    "an S3 store needs the time for which evidence cannot be deleted by anybody, such as \"7y\"";
+                check.fault("missing", key, message);
+                None
+            }
+            (Some(_), false) => {
+                let message = "a directory cannot keep files from being deleted: remove it, or use an s3:// store";
+                check.fault("unsupported", key, message);
+                None
+            }
+            (None, false) => None,
+        }
     }
 }
 

@@ -64,6 +64,20 @@ fn what_is_not_built_yet_is_refused_not_ignored() {
     assert_eq!(codes(&text), [("timestamp.authorities".to_owned(), "unsupported")]);
 }
 
+#[test]
+fn a_retention_stands_with_an_s3_store_and_with_no_other() {
+    let with = |url: &str, retention: &str| {
+        let text = TEMPLATE.replace("\"file:evidence\"", &format!("\"{url}\""));
+        text.replace("# retention  = \"7y\"", retention)
+    };
+    let fine = parse(&with("s3://bucket/x", "retention = \"7y\"")).unwrap();
+    assert_eq!(fine.retention.unwrap().to_string(), "7y");
+    let key = || "store.retention".to_owned();
+    assert_eq!(codes(&with("s3://bucket/x", "#")), [(key(), "missing")]);
+    assert_eq!(codes(&with("s3://bucket/x", "retention = \"7\"")), [(key(), "invalid-value")]);
+    assert_eq!(codes(&with("file:evidence", "retention = \"7y\"")), [(key(), "unsupported")]);
+}
+
 fn schedule(start: &str, zone: &str) -> Schedule {
     let text = TEMPLATE
         .replace("fiscal_year_start = \"01\"", &format!("fiscal_year_start = \"{start}\""))

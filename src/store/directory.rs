@@ -166,7 +166,9 @@ impl Store for DirectoryStore {
         let file = options.open(self.root.join(LOCK)).map_err(|e| self.io("lock", ".", e))?;
         match file.try_lock() {
             Ok(()) => Ok(Box::new(FileLock { _file: file })),
-            Err(TryLockError::WouldBlock) => Err(StoreError::Locked { store: self.url() }),
+            Err(TryLockError::WouldBlock) => {
+                Err(StoreError::Locked { store: self.url(), wait: "wait for it to end".to_owned() })
+            }
             Err(TryLockError::Error(e)) => Err(self.io("lock", ".", e)),
         }
     }

@@ -123,7 +123,7 @@ impl Store for MemoryStore {
     fn lock(&self) -> Result<Box<dyn Guard>, StoreError> {
         let mut state = self.state();
         if state.locked {
-            return Err(StoreError::Locked { store: self.url() });
+            return Err(StoreError::Locked { store: self.url(), wait: "wait for it to end".to_owned() });
         }
         state.locked = true;
         Ok(Box::new(MemoryLock(self.clone())))

@@ -1,14 +1,24 @@
 //! Where seals and archives live. Objects are written once: a store never overwrites, so the second writer loses.
 
+#[cfg(test)]
+mod contract;
 mod directory;
 pub mod memory;
+mod retention;
+#[cfg(feature = "aws")]
+pub mod s3;
 
 pub use directory::DirectoryStore;
+pub use retention::{InvalidRetention, Retention};
 
 use std::{
-    io::{self, Read},
-    path::Path,
+    fs::File,
+    io::{self, Read, Seek, Write},
+    path::{Path, PathBuf},
 };
+
+/// Largest object that is copied to a temporary file to be read: an archive of this size has been written by nobody.
+const MAX_COPY: u64 = 64 << 30;
 
 /// What a store does. Names are `/`-separated, of the archive's path alphabet.
 pub trait Store: Send + Sync + std::fmt::Debug {
@@ -54,10 +64,23 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// [`StoreError::Locked`] where another writer is at work.
     fn lock(&self) -> Result<Box<dyn Guard>, StoreError>;
 
+    /// Names what befell objects besides being written once, where the store remembers: hidden by a deletion, written again.
+    ///
+    /// # Errors
+    /// Where the store refuses.
+    fn tampering(&self) -> Result<Vec<Tampering>, StoreError> {
+        Ok(Vec::new())
+    }
+
     /// Returns a local path to the object, where the store has one.
-    fn local_path(&self, name: &str) -> Option<std::path::PathBuf> {
+    fn local_path(&self, name: &str) -> Option<PathBuf> {
         let _ = name;
         None
+    }
+
+    /// Returns what names the object on a command line: its path, or its URL.
+    fn address(&self, name: &str) -> PathBuf {
+        self.local_path(name).unwrap_or_else(|| format!("{}/{name}", self.url()).into())
     }
 
     /// Returns the store's URL, for messages.
@@ -66,6 +89,26 @@ pub trait Store: Send + Sync + std::fmt::Debug {
 
 /// Holds the writer's lock while it lives.
 pub trait Guard: Send + Sync + std::fmt::Debug {}
+
+/// An object that was not just written once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tampering {
+    /// The object.
+    pub name: String,
+    /// True where it can no longer be seen.
+    pub hidden: bool,
+    /// What happened, and what the store still holds of it.
+    pub what: String,
+}
+
+/// What a store needs to know of its writer.
+#[derive(Debug, Clone, Copy)]
+pub struct Writer {
+    /// How long what is written cannot be deleted; needed by stores that lock objects, of no meaning to a directory.
+    pub retention: Option<Retention>,
+    /// Random bytes that tell this writer from any other.
+    pub holder: [u8; 16],
+}
 
 /// Why a store did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -87,10 +130,36 @@ pub enum StoreError {
         store: String,
     },
     /// Another writer is at work.
-    #[error("another orgproof is writing to {store}; wait for it to end")]
+    #[error("another orgproof is writing to {store}; {wait}")]
     Locked {
         /// The store.
         store: String,
+        /// What ends it.
+        wait: String,
+    },
+    /// The service that keeps the store refused, or did not answer.
+    #[error("cannot {action} {name} in the store {store}: {said}. {advice}")]
+    Refused {
+        /// What was tried.
+        action: &'static str,
+        /// The object, or `.` for the store itself.
+        name: String,
+        /// The store.
+        store: String,
+        /// The service's code and words.
+        said: String,
+        /// The next step.
+        advice: String,
+    },
+    /// The store is not of the kind that evidence needs.
+    #[error("the store {store} cannot take evidence: {what}. {advice}")]
+    Unfit {
+        /// The store.
+        store: String,
+        /// What is needed, and what is there.
+        what: String,
+        /// The next step.
+        advice: String,
     },
     /// The name could leave the store.
     #[error("{name:?} is no name for an object")]
@@ -99,7 +168,7 @@ pub enum StoreError {
         name: String,
     },
     /// The URL's scheme is not one of ours.
-    #[error("{url:?} is no store that this build can use; write file:PATH")]
+    #[error("{url:?} is no store that this build can use; write {}", if cfg!(feature = "aws") { "file:PATH or s3://BUCKET/PREFIX" } else { "file:PATH" })]
     Scheme {
         /// The URL.
         url: String,
@@ -120,15 +189,56 @@ pub enum StoreError {
     },
 }
 
-/// Opens the store that `url` names: `file:PATH`, relative to `base`. The directory is made if it is absent.
+/// Opens the store that `url` names, for reading: `file:PATH`, relative to `base`, or `s3://BUCKET/PREFIX`. A directory is made
+/// if it is absent.
 ///
 /// # Errors
-/// Where the scheme is unknown or the directory cannot be made.
+/// Where the scheme is unknown, the directory cannot be made, or the bucket cannot be reached.
 pub fn open(url: &str, base: &Path) -> Result<Box<dyn Store>, StoreError> {
+    open_as(url, base, None)
+}
+
+/// Opens the store that `url` names, for a writer. Whether it can be written to, [`Store::lock`] and
+/// [`Store::check_writable`] say.
+///
+/// # Errors
+/// As [`open`].
+pub fn open_for(writer: Writer, url: &str, base: &Path) -> Result<Box<dyn Store>, StoreError> {
+    open_as(url, base, Some(writer))
+}
+
+fn open_as(url: &str, base: &Path, writer: Option<Writer>) -> Result<Box<dyn Store>, StoreError> {
     match url.split_once(':') {
         Some(("file", path)) if !path.is_empty() => Ok(Box::new(DirectoryStore::create(&base.join(path))?)),
-        _ => Err(StoreError::Scheme { url: url.to_owned() }),
+        #[cfg(feature = "aws")]
+        Some(("s3", _)) => Ok(Box::new(s3::S3Store::open(url, writer)?)),
+        _ => {
+            let _ = writer;
+            Err(StoreError::Scheme { url: url.to_owned() })
+        }
     }
+}
+
+/// Copies an object to a temporary file without a name, which goes when it is closed; for what must be read in any order.
+///
+/// # Errors
+/// Where the store refuses, the object is larger than any archive, or the disk is full.
+pub fn copy(store: &dyn Store, name: &str) -> Result<File, StoreError> {
+    let refused = |said: String| StoreError::Refused {
+        action: "copy",
+        name: name.to_owned(),
+        store: store.url(),
+        said,
+        advice: "An archive is read from a copy in the system's temporary folder: see that it has room, or set TMPDIR"
+            .to_owned(),
+    };
+    let mut file = tempfile::tempfile().map_err(|e| refused(e.to_string()))?;
+    let copied = io::copy(&mut store.read(name)?.take(MAX_COPY + 1), &mut file).map_err(|e| refused(e.to_string()))?;
+    if copied > MAX_COPY {
+        return Err(refused(format!("it is larger than {MAX_COPY} bytes")));
+    }
+    file.flush().and_then(|()| file.rewind()).map_err(|e| refused(e.to_string()))?;
+    Ok(file)
 }
 
 /// Reads a whole object of at most `limit` bytes.

@@ -20,14 +20,14 @@ use crate::{
     },
     model::Sha256Digest,
     sign::{PublicKey, dsse, note::Checkpoint},
-    store::{DirectoryStore, Store, read_all},
+    store::{Store, StoreError, read_all},
 };
 
 const MAX_SEAL: u64 = 32 * 1024 * 1024;
 
 /// Verifies the chain of a store, adds the store's archives to those to be verified, and returns the keys that sealed it.
 pub(super) fn verify_store(
-    store: &DirectoryStore,
+    store: &dyn Store,
     options: &Options,
     archives: &mut Vec<Reader>,
     report: &mut Report,
@@ -72,6 +72,7 @@ pub(super) fn verify_store(
             Err(e) => report.problem(unopened(name, &e)),
         }
     }
+    verify_history(store, report);
     verify_evidence(&input, &links, report);
     verify_commitments(&input, &links, report);
     verify_runs(&input, &links, options, report);
@@ -83,8 +84,26 @@ pub(super) fn verify_store(
     chain_keys
 }
 
+/// A store that keeps versions remembers what was hidden or written again.
+fn verify_history(store: &dyn Store, report: &mut Report) {
+    let input = store.url();
+    match store.tampering() {
+        Ok(found) => {
+            for one in found {
+                let what = if one.hidden { "was hidden by a deletion" } else { "was not written exactly once" };
+                let message = format!("{} {what}: the store has {}", one.name, one.what);
+                report.problem(Problem::new("object-rewritten", &input, message).file(&one.name));
+            }
+        }
+        Err(e @ StoreError::Refused { .. }) => {
+            report.unchecked("store-history", &input, format!("whether objects were hidden or written again: {e}"));
+        }
+        Err(e) => report.problem(Problem::new("input-unreadable", &input, e.to_string()).class(Class::Usage)),
+    }
+}
+
 /// An archive without its seal in the chain: left by a crash right before the commit, or not ours.
-fn stray_archive(store: &DirectoryStore, name: &str, links: &[Link], keys: &[PublicKey]) -> Problem {
+fn stray_archive(store: &dyn Store, name: &str, links: &[Link], keys: &[PublicKey]) -> Problem {
     let input = store.url();
     let next = open_archive(store, name).ok().is_some_and(|reader| {
         let follows = Link::parse(reader.seal_bytes()).is_ok_and(|link| check_link(&link, links.last()).is_ok());
@@ -122,7 +141,7 @@ fn root_at(links: &[Link], size: usize) -> Sha256Digest {
 
 /// Reads every seal, checks its signatures, its sidecars, its link to the one before, and the rotations of the key.
 fn read_links(
-    store: &DirectoryStore,
+    store: &dyn Store,
     names: &[String],
     options: &Options,
     report: &mut Report,
@@ -171,7 +190,7 @@ struct Before<'a> {
 }
 
 fn read_link(
-    store: &DirectoryStore,
+    store: &dyn Store,
     at: &str,
     before: &Before<'_>,
     report: &mut Report,
@@ -327,7 +346,7 @@ fn verify_runs(input: &str, links: &[Link], options: &Options, report: &mut Repo
 }
 
 /// The store's own copy of the newest checkpoint may never be ahead of the chain, nor of another one.
-fn verify_own_checkpoint(store: &DirectoryStore, links: &[Link], keys: &[PublicKey], report: &mut Report) {
+fn verify_own_checkpoint(store: &dyn Store, links: &[Link], keys: &[PublicKey], report: &mut Report) {
     let input = store.url();
     let Ok(bytes) = read_all(store, "checkpoint", MAX_SEAL) else {
         report.notice(format!("{input}: the copy of the newest checkpoint is missing; the next run makes it again"));
@@ -385,7 +404,7 @@ fn verify_outside(
 }
 
 /// Compares archives that were given without their store: the same place twice, or a link between neighbours.
-pub(super) fn compare(archives: &[Reader], options: &Options, stores: &[DirectoryStore], report: &mut Report) {
+pub(super) fn compare(archives: &[Reader], options: &Options, stores: &[Box<dyn Store>], report: &mut Report) {
     let mut logs: BTreeMap<&str, Vec<&Reader>> = BTreeMap::new();
     for reader in archives {
         logs.entry(reader.seal().predicate.log.as_str()).or_default().push(reader);

@@ -24,7 +24,10 @@ pub use report::{ArchiveSummary, ChainSummary, Class, Problem, Report, Unchecked
 pub use succession::{ChainKey, Standing};
 pub use trust::{Trust, TrustError};
 
-use crate::{archive::Reader, store::DirectoryStore};
+use crate::{
+    archive::{Input, InputError, Reader},
+    store::Store,
+};
 
 /// How far a verification goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -85,31 +88,25 @@ pub trait Reperform {
     fn results(&self, assessment: &Reader, evidence: &[&Reader]) -> Result<Vec<(String, Vec<u8>)>, String>;
 }
 
-/// Verifies archives (zips or unpacked folders), stores, or several of both together.
+/// Verifies archives (zips or unpacked folders), stores, or several of both together; each on disk or, by its URL, in S3.
 pub fn verify(inputs: &[PathBuf], options: &Options, reperform: Option<&dyn Reperform>) -> Report {
     let mut report = Report::new(options.depth);
     let mut archives: Vec<Reader> = Vec::new();
-    let mut stores = Vec::new();
+    let mut stores: Vec<Box<dyn Store>> = Vec::new();
     for input in inputs {
         let label = input.display().to_string();
-        match std::fs::metadata(input) {
+        match Input::open(input) {
+            Ok(Input::Archive(reader)) => archives.push(*reader),
+            Ok(Input::Store(store)) => stores.push(store),
+            Err(InputError::Archive(e)) => report.problem(archive::unopened(&label, &e)),
             Err(e) => {
-                let message = format!("cannot be opened: {e}");
-                report.problem(Problem::new("input-unreadable", &label, message).class(Class::Usage));
+                let code = if matches!(e, InputError::Unknown) { "input-unknown" } else { "input-unreadable" };
+                report.problem(Problem::new(code, &label, e.to_string()).class(Class::Usage));
             }
-            Ok(m) if m.is_dir() && !input.join("seal.json").exists() && !input.join("bagit.txt").exists() => {
-                if input.join("chain").is_dir() {
-                    stores.push(DirectoryStore::existing(input));
-                } else {
-                    let message = "neither an archive (no seal.json) nor a store (no chain folder)";
-                    report.problem(Problem::new("input-unknown", &label, message).class(Class::Usage));
-                }
-            }
-            Ok(_) => open(input, &mut archives, &mut report),
         }
     }
     let chains: Vec<succession::Keys> =
-        stores.iter().map(|store| chain::verify_store(store, options, &mut archives, &mut report)).collect();
+        stores.iter().map(|store| chain::verify_store(&**store, options, &mut archives, &mut report)).collect();
     // The same archive may be given twice: alone and in a store.
     archives.sort_by_key(|a| (a.seal().predicate.sequence, a.seal_digest()));
     archives.dedup_by(|a, b| a.seal_digest() == b.seal_digest() && a.label() == b.label());
@@ -120,13 +117,6 @@ pub fn verify(inputs: &[PathBuf], options: &Options, reperform: Option<&dyn Repe
     replay::verify_verdicts(&archives, options, reperform, &mut report);
     remarks(options, &mut report);
     report.settle()
-}
-
-fn open(path: &std::path::Path, archives: &mut Vec<Reader>, report: &mut Report) {
-    match Reader::open(path) {
-        Ok(reader) => archives.push(reader),
-        Err(e) => report.problem(archive::unopened(&path.display().to_string(), &e)),
-    }
 }
 
 fn remarks(options: &Options, report: &mut Report) {

@@ -1,7 +1,5 @@
 //! Reads a store's chain: its links, the runs in it, its archives.
 
-use std::fs::File;
-
 use jiff::Timestamp;
 
 use super::{ChainError, MAX_SEAL};
@@ -120,10 +118,7 @@ pub fn open_archive(store: &dyn Store, name: &str) -> Result<Reader, ArchiveErro
     if let Some(path) = store.local_path(name) {
         return Reader::open(&path);
     }
-    let io = |source| ArchiveError::Io { action: "copy", path: name.to_owned(), source };
-    let mut file: File = tempfile::tempfile().map_err(io)?;
-    std::io::copy(&mut store.read(name)?, &mut file).map_err(io)?;
-    Reader::from_file(file, name.trim_start_matches("archives/"))
+    Reader::from_file(store::copy(store, name)?, name.trim_start_matches("archives/"))
 }
 
 /// Returns the name of a seal's archive in a store, for kinds with a bag.

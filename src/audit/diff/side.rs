@@ -7,11 +7,10 @@ use jiff::Timestamp;
 use super::super::{JudgeError, open as opened, organization};
 use crate::{
     archive::{
-        ArchiveError, Kind, Reader,
+        ArchiveError, Input, InputError, Kind, Reader,
         chain::{self, ChainError, Link},
     },
     model::{Assessment, Coverage, Organization, Sha256Digest},
-    store::{self, StoreError},
 };
 
 /// Why there is nothing to compare.
@@ -31,15 +30,23 @@ pub enum DiffError {
     /// One path, and it is no store.
     #[error("{0} is no store: name two archives, or one store for its two newest runs")]
     NotAStore(String),
+    /// Two paths, and one is a store.
+    #[error("{0} is a store: name two archives, or one store alone for its two newest runs")]
+    NotAnArchive(String),
     /// An archive cannot be read.
     #[error(transparent)]
     Archive(#[from] ArchiveError),
     /// The chain cannot be read.
     #[error(transparent)]
     Chain(#[from] ChainError),
-    /// The store cannot be read.
-    #[error(transparent)]
-    Store(#[from] StoreError),
+    /// There is nothing to open under this name.
+    #[error("{path}: {why}")]
+    Input {
+        /// The name.
+        path: String,
+        /// Why.
+        why: String,
+    },
     /// Results cannot be read.
     #[error(transparent)]
     Results(#[from] JudgeError),
@@ -88,21 +95,35 @@ pub fn open(before: &Path, after: &Path) -> Result<(Side, Side), DiffError> {
 /// # Errors
 /// It is no store, or it holds fewer than two.
 pub fn newest_runs(folder: &Path) -> Result<(PathBuf, PathBuf), DiffError> {
-    if !folder.join("chain").is_dir() {
+    let Input::Store(store) = open_input(folder)? else {
         return Err(DiffError::NotAStore(folder.display().to_string()));
-    }
-    let store = store::open(&format!("file:{}", folder.display()), Path::new(""))?;
+    };
     let links = chain::read(&*store)?;
     let closed = |link: &&Link| link.seal().kind == Kind::RunClose;
     let mut newest: Vec<String> = links.iter().rev().filter(closed).filter_map(chain::archive_of).take(2).collect();
     match (newest.pop(), newest.pop()) {
-        (Some(before), Some(after)) => Ok((folder.join(before), folder.join(after))),
+        (Some(before), Some(after)) => Ok((store.address(&before), store.address(&after))),
         (one, _) => Err(DiffError::TooFew { store: store.url(), found: usize::from(one.is_some()) }),
     }
 }
 
+fn open_input(path: &Path) -> Result<Input, DiffError> {
+    Input::open(path).map_err(|e| match e {
+        InputError::Archive(e) => e.into(),
+        InputError::Unknown => DiffError::NotAStore(path.display().to_string()),
+        e => DiffError::Input { path: path.display().to_string(), why: e.to_string() },
+    })
+}
+
+fn open_archive(path: &Path) -> Result<Reader, DiffError> {
+    match open_input(path)? {
+        Input::Archive(reader) => Ok(*reader),
+        Input::Store(store) => Err(DiffError::NotAnArchive(store.url())),
+    }
+}
+
 fn read(path: &Path) -> Result<Side, DiffError> {
-    let archive = Reader::open(path)?;
+    let archive = open_archive(path)?;
     let seal = &archive.seal().predicate;
     let period = || seal.period.as_ref().map(|p| p.label.clone()).unwrap_or_default();
     let (organization, coverage, assessment) = if seal.kind.is_assessment() {

@@ -45,7 +45,7 @@ pub(super) fn run(setting: &Setting, label: &str, dry_run: bool, output: &Output
         period: &period,
         now,
         salt_key: clock::random32().map_err(Failure::usage)?,
-        overridden: clock::overrides().into_iter().collect(),
+        overridden: sealing::overrides(setting),
         tool: sealing::tool(),
     };
     let sealed = period::close(&close, &mut chain, &staging, &evidence, &assessment).map_err(Failure::incomplete)?;

@@ -13,7 +13,7 @@ use crate::{
     config::Config,
     model::{Period, Sha256Digest},
     sign,
-    store::{self, Store},
+    store::{self, Store, Writer},
     verify::{self, Depth, Options, Trust},
 };
 
@@ -42,21 +42,40 @@ pub(super) fn store(setting: &Setting) -> Result<Box<dyn Store>, Failure> {
     store::open(&setting.config.store, &setting.base).map_err(Failure::usage)
 }
 
+/// The store, for this program as its writer.
+fn store_to_write(setting: &Setting) -> Result<Box<dyn Store>, Failure> {
+    let mut holder = [0; 16];
+    holder.copy_from_slice(&clock::random32().map_err(Failure::usage)?[..16]);
+    let writer = Writer { retention: setting.config.retention, holder };
+    store::open_for(writer, &setting.config.store, &setting.base).map_err(Failure::usage)
+}
+
+/// What the seals of a command must say besides the clock, where it asks AWS only for its store or key.
+pub(super) fn overrides(setting: &Setting) -> Vec<String> {
+    #[cfg_attr(not(feature = "aws"), expect(unused_mut, reason = "nothing is asked over the network then"))]
+    let mut all: Vec<String> = clock::overrides().into_iter().collect();
+    #[cfg(feature = "aws")]
+    if setting.config.store.starts_with("s3:") || setting.config.key.starts_with("awskms:") {
+        all.extend(crate::aws::declared_overrides());
+    }
+    let _ = setting;
+    all
+}
+
 /// The chain, for writing.
 pub(super) fn chain(setting: &Setting) -> Result<Chain, Failure> {
     let signer = sign::open(&setting.config.key, &setting.base).map_err(Failure::usage)?;
     let random = clock::random32().map_err(Failure::usage)?;
     let mut fresh = [0; 16];
     fresh.copy_from_slice(&random[..16]);
-    Chain::open(store(setting)?, signer, &fresh).map_err(Failure::usage)
+    Chain::open(store_to_write(setting)?, signer, &fresh).map_err(Failure::usage)
 }
 
-/// Reopens what was just sealed, through the verifier that an auditor runs: objects `names` of the store, to `depth`.
-///
-/// Where the store is not local there is nothing to reopen here.
+/// Reopens what was just sealed, through the verifier that an auditor runs: objects `names` of the store, to `depth`. From a store
+/// that is not local they are read back.
 pub(super) fn reopen(setting: &Setting, names: &[String], depth: Depth) -> Result<(), Failure> {
     let store = store(setting)?;
-    let paths: Vec<PathBuf> = names.iter().filter_map(|name| store.local_path(name)).collect();
+    let paths: Vec<PathBuf> = names.iter().map(|name| store.address(name)).collect();
     let signer = sign::open(&setting.config.key, &setting.base).map_err(Failure::usage)?;
     let options = Options { trust: Trust::key(signer.public_key()), depth, checkpoint: None, now: clock::now() };
     let report = verify::verify(&paths, &options, Some(&Reperformance));

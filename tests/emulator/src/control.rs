@@ -38,7 +38,13 @@ pub(crate) fn answer(state: &State, request: &Request) -> Option<Reply> {
         Ok(body) => (200, body),
         Err(message) => (400, json!({"error": message})),
     };
-    Some(Reply { status, content_type: "application/json", error_type: None, body: body.to_string().into_bytes() })
+    Some(Reply {
+        status,
+        content_type: "application/json",
+        error_type: None,
+        headers: Vec::new(),
+        body: body.to_string().into_bytes(),
+    })
 }
 
 /// `{"at": "2026-11-24T00:00:00Z"}` or `{"advance_seconds": 3600}`.

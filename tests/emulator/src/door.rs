@@ -10,7 +10,7 @@ use crate::{
     fault::FaultKind,
     identity::Principal,
     server::Manner,
-    services::{self, Asked, sts::Sts},
+    services::{self, Asked, s3, sts::Sts},
     signature::{Flaw, Signature},
     state::State,
     wire::{AwsError, Protocol, Reply, Request},
@@ -78,7 +78,10 @@ pub(crate) fn answer(state: &State, request: &Request, real: Timestamp, instant:
         Err(error) => (Err(error), Manner::Whole),
     };
     let error = result.as_ref().err().map(|e| e.code.clone());
-    let reply = result.unwrap_or_else(|e| e.reply(protocol, &request_id));
+    let mut reply = result.unwrap_or_else(|e| e.reply(protocol, &request_id));
+    if protocol == Protocol::Xml {
+        reply.headers.push(("date".to_owned(), s3::http_date(scenario)));
+    }
     Answered {
         reply,
         manner,
@@ -111,7 +114,7 @@ impl Visit<'_> {
         match self.protocol {
             Protocol::Json => AwsError::with_status(400, json, message),
             Protocol::Rest => AwsError::with_status(403, json, message),
-            Protocol::Query => AwsError::with_status(403, query, message),
+            Protocol::Query | Protocol::Xml => AwsError::with_status(403, query, message),
         }
     }
 
@@ -141,7 +144,16 @@ impl Visit<'_> {
                 (keys.secret, session.principal(self.world.partition()), Some(session))
             }
         };
-        self.signature.check(request, &secret, self.real).map_err(|flaw| match flaw {
+        let mut checked = self.signature.check(request, &secret, self.real);
+        if self.protocol == Protocol::Xml
+            && self.state.options.at.is_some()
+            && let Err(Flaw::Skewed { signed }) = &checked
+            && let Some(signed) = crate::signature::instant(signed)
+        {
+            // S3's answers carry the scenario's date, by which clients set the clock that they sign with; and it jumps.
+            checked = self.signature.check(request, &secret, signed);
+        }
+        checked.map_err(|flaw| match flaw {
             Flaw::Missing => self.error("IncompleteSignatureException", "IncompleteSignature", "The signature is incomplete."),
             Flaw::Skewed { signed } => {
                 self.error("InvalidSignatureException", "SignatureDoesNotMatch", &format!("Signature expired: {signed} is too far from the time of the server"))
@@ -182,12 +194,16 @@ impl Visit<'_> {
         if !served {
             return (Err(self.throttled()), Manner::Whole);
         }
-        let mut result = self.refused(principal).map_or_else(|| self.run(principal), Err);
+        let mut result = self.refused(principal).map_or_else(|| self.run(principal, request), Err);
         let manner = match (fault, strike) {
+            (Some(FaultKind::Vanish), _) => Manner::Gone,
             (Some(FaultKind::Slow), Some((_, milliseconds))) => Manner::Slow(Duration::from_millis(milliseconds)),
             (Some(FaultKind::Cut), _) => Manner::Cut,
             _ => Manner::Whole,
         };
+        if fault == Some(FaultKind::Lost) {
+            result = Err(self.internal());
+        }
         if fault == Some(FaultKind::Malformed)
             && let Ok(reply) = &mut result
         {
@@ -199,18 +215,12 @@ impl Visit<'_> {
     fn struck(&self, kind: FaultKind, principal: &Principal, request: &Request) -> Option<AwsError> {
         match kind {
             FaultKind::Throttle => Some(self.throttled()),
-            FaultKind::Internal => Some(match self.signature.service.as_str() {
-                "securityhub" => AwsError::with_status(500, "InternalException", "Internal server error"),
-                "organizations" => AwsError::with_status(
-                    500,
-                    "ServiceException",
-                    "AWS Organizations can't complete your request because of an internal service error.",
-                ),
-                "account" => AwsError::with_status(500, "InternalServerException", "Internal server error"),
-                _ => {
-                    AwsError::with_status(500, "InternalFailure", "We encountered an internal error. Please try again.")
-                }
-            }),
+            FaultKind::Internal => Some(self.internal()),
+            FaultKind::Conflict => Some(AwsError::with_status(
+                409,
+                "ConditionalRequestConflict",
+                "The conditional request cannot succeed due to a conflicting operation against this resource.",
+            )),
             FaultKind::Unavailable => Some(AwsError::with_status(503, "ServiceUnavailable", "Service Unavailable")),
             FaultKind::Deny => Some(self.denied(principal, "")),
             FaultKind::ExpireSession => {
@@ -218,7 +228,21 @@ impl Visit<'_> {
                 self.state.moving().ended_sessions.insert(token.to_owned());
                 Some(self.expired())
             }
-            FaultKind::Slow | FaultKind::Cut | FaultKind::Malformed => None,
+            FaultKind::Slow | FaultKind::Cut | FaultKind::Malformed | FaultKind::Lost | FaultKind::Vanish => None,
+        }
+    }
+
+    fn internal(&self) -> AwsError {
+        match self.signature.service.as_str() {
+            "securityhub" => AwsError::with_status(500, "InternalException", "Internal server error"),
+            "organizations" => AwsError::with_status(
+                500,
+                "ServiceException",
+                "AWS Organizations can't complete your request because of an internal service error.",
+            ),
+            "account" => AwsError::with_status(500, "InternalServerException", "Internal server error"),
+            "s3" => AwsError::with_status(500, "InternalError", "We encountered an internal error. Please try again."),
+            _ => AwsError::with_status(500, "InternalFailure", "We encountered an internal error. Please try again."),
         }
     }
 
@@ -229,6 +253,7 @@ impl Visit<'_> {
                 "You have sent too many requests in too short a period of time.",
             ),
             "sts" => AwsError::new("Throttling", "Rate exceeded"),
+            "s3" => AwsError::with_status(503, "SlowDown", "Please reduce your request rate."),
             "securityhub" if self.asked.operation == "DescribeSecurityHubV2" => {
                 AwsError::with_status(429, "ThrottlingException", "Rate exceeded")
             }
@@ -254,10 +279,20 @@ impl Visit<'_> {
         Some(self.denied(principal, &format!(" {}", refusal.because())))
     }
 
-    fn run(&self, principal: &Principal) -> Result<Reply, AwsError> {
+    fn run(&self, principal: &Principal, request: &Request) -> Result<Reply, AwsError> {
         let Asked { operation, params } = self.asked;
         let (service, region) = (self.signature.service.as_str(), self.signature.region.as_str());
-        let reply = |content_type, body: Vec<u8>| Reply { status: 200, content_type, error_type: None, body };
+        if service == "s3" {
+            if operation == "Unknown" {
+                return Err(self.unserved());
+            }
+            let (_, asked) = s3::asked(request, self.scenario);
+            return self.state.buckets.answer(operation, &asked, &principal.account, region);
+        }
+        let reply = |content_type, body: Vec<u8>| {
+            let (status, error_type, headers) = (200, None, Vec::new());
+            Reply { status, content_type, error_type, headers, body }
+        };
         if service == "sts" {
             let sts = Sts {
                 world: self.world,

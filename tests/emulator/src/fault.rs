@@ -8,7 +8,7 @@ use crate::hash;
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Fault {
-    /// `organizations`, `sts`, `config`, `securityhub`, `account`.
+    /// `organizations`, `sts`, `config`, `securityhub`, `account`, `s3`.
     pub service: Option<String>,
     /// API operation.
     pub operation: Option<String>,
@@ -55,6 +55,12 @@ pub enum FaultKind {
     ExpireSession,
     /// Access denied, without a reason.
     Deny,
+    /// The call is carried out, and answered with HTTP 500.
+    Lost,
+    /// The call is carried out, and the connection closed without an answer.
+    Vanish,
+    /// Another request touched the same thing at the same time (S3): nothing is done.
+    Conflict,
 }
 
 /// A fault and how often it matched and struck.

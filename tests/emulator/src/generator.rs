@@ -128,6 +128,7 @@ pub fn organization(seed: u64, shape: &Shape) -> Organization {
         findings: Vec::new(),
         faults: Vec::new(),
         changes: Vec::new(),
+        buckets: Vec::new(),
     }
 }
 

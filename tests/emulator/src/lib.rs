@@ -42,4 +42,5 @@ pub use fault::{Fault, FaultKind};
 pub use load::OrganizationError;
 pub use organization::*;
 pub use server::{Emulator, Handle};
+pub use services::s3::Version as ObjectVersion;
 pub use state::{Options, RequestRecord};

@@ -81,6 +81,32 @@ pub struct Organization {
     /// What changes when the scenario clock passes a time.
     #[serde(default, rename = "change")]
     pub changes: Vec<Change>,
+    /// Buckets.
+    #[serde(default, rename = "bucket")]
+    pub buckets: Vec<Bucket>,
+}
+
+/// A bucket in S3, empty at first.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Bucket {
+    /// Its name.
+    pub name: String,
+    /// The account that owns it; nobody else may use it.
+    pub account: String,
+    /// Where it lies.
+    pub region: String,
+    /// Whether versions are kept.
+    #[serde(default = "yes")]
+    pub versioning: bool,
+    /// Whether objects can be locked.
+    #[serde(default = "yes")]
+    pub object_lock: bool,
+    /// Its policy.
+    pub policy: Option<String>,
+    /// Whether all public access is blocked.
+    #[serde(default = "yes")]
+    pub public_access_block: bool,
 }
 
 fn aws() -> String {

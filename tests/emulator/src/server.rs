@@ -1,7 +1,6 @@
 //! The HTTP server: authenticate, authorise, throttle, strike with faults, answer, record.
 
 use std::{
-    convert::Infallible,
     io,
     net::{Ipv4Addr, SocketAddr},
     pin::Pin,
@@ -140,6 +139,16 @@ impl Handle {
         self.state.moving().unserved.clone()
     }
 
+    /// Returns every version of an object in S3, oldest first.
+    pub fn object_versions(&self, bucket: &str, key: &str) -> Vec<crate::ObjectVersion> {
+        self.state.buckets.versions(bucket, key)
+    }
+
+    /// Returns the keys of a bucket, with those that only delete markers are left of.
+    pub fn object_keys(&self, bucket: &str) -> Vec<String> {
+        self.state.buckets.keys(bucket)
+    }
+
     /// Returns the latest requests (at most 20,000).
     pub fn requests(&self) -> Vec<RequestRecord> {
         self.state.moving().requests.iter().cloned().collect()
@@ -172,7 +181,7 @@ async fn accept(listener: std::net::TcpListener, state: Arc<State>) {
     }
 }
 
-async fn handle(state: Arc<State>, request: hyper::Request<Incoming>) -> Result<Response<Payload>, Infallible> {
+async fn handle(state: Arc<State>, request: hyper::Request<Incoming>) -> Result<Response<Payload>, CutOff> {
     let (parts, body) = request.into_parts();
     let body = body.collect().await.map(|b| b.to_bytes().to_vec()).unwrap_or_default();
     let text = |v: &hyper::header::HeaderValue| String::from_utf8_lossy(v.as_bytes()).into_owned();
@@ -195,6 +204,9 @@ async fn handle(state: Arc<State>, request: hyper::Request<Incoming>) -> Result<
         status: answered.reply.status,
         error: answered.error,
     });
+    if matches!(answered.manner, Manner::Gone) {
+        return Err(CutOff);
+    }
     if let Manner::Slow(pause) = answered.manner {
         sleep(pause).await;
     }
@@ -209,6 +221,9 @@ fn respond(reply: Reply, request_id: &str, manner: Manner) -> Response<Payload> 
     if let Some(error) = &reply.error_type {
         builder = builder.header("x-amzn-errortype", error);
     }
+    for (name, value) in &reply.headers {
+        builder = builder.header(name, value);
+    }
     let payload = Payload::new(reply.body, manner);
     builder.body(payload).unwrap_or_else(|_| Response::new(Payload::new(Vec::new(), Manner::Whole)))
 }
@@ -222,6 +237,8 @@ pub(crate) enum Manner {
     Slow(Duration),
     /// Half of it, and then the connection is closed.
     Cut,
+    /// Not at all: the connection is closed.
+    Gone,
 }
 
 /// A response body.
@@ -253,7 +270,7 @@ impl Payload {
         let half = if matches!(manner, Manner::Whole) { first.len() } else { first.len() / 2 };
         let second = first.split_off(half);
         let pause = match manner {
-            Manner::Whole => None,
+            Manner::Whole | Manner::Gone => None,
             Manner::Slow(pause) => Some(pause),
             // The first half must have left before the cut, or the client sees no answer at all.
             Manner::Cut => Some(Duration::from_millis(20)),

@@ -31,6 +31,11 @@ pub(crate) enum Flaw {
     Skewed { signed: String },
 }
 
+/// Reads a signature's time.
+pub(crate) fn instant(stamp: &str) -> Option<Timestamp> {
+    DateTime::strptime("%Y%m%dT%H%M%SZ", stamp).and_then(|t| TimeZone::UTC.to_timestamp(t)).ok()
+}
+
 impl Signature {
     /// Reads the Authorization header.
     pub fn read(request: &Request) -> Result<Self, Flaw> {
@@ -57,9 +62,7 @@ impl Signature {
     /// Checks time and signature against the caller's secret key.
     pub fn check(&self, request: &Request, secret: &str, now: Timestamp) -> Result<(), Flaw> {
         let stamp = request.header("x-amz-date").ok_or(Flaw::Missing)?;
-        let signed = DateTime::strptime("%Y%m%dT%H%M%SZ", stamp)
-            .and_then(|t| TimeZone::UTC.to_timestamp(t))
-            .map_err(|_| Flaw::Missing)?;
+        let signed = instant(stamp).ok_or(Flaw::Missing)?;
         if (now.as_second() - signed.as_second()).abs() > 300 {
             return Err(Flaw::Skewed { signed: stamp.to_owned() });
         }
@@ -93,13 +96,19 @@ impl Signature {
             headers.push_str(&format!("{name}:{}\n", values.join(",")));
         }
         // Every service but S3 encodes the already encoded path once more.
-        let path = percent_encode(if request.path.is_empty() { "/" } else { &request.path }, true);
+        let path = if request.path.is_empty() { "/" } else { &request.path };
+        let path = if self.service == "s3" { path.to_owned() } else { percent_encode(path, true) };
+        let payload = hash::sha256_hex(&request.body);
+        // S3 alone lets a client leave the body out of the signature.
+        let stated =
+            request.header("x-amz-content-sha256").filter(|h| self.service == "s3" && *h == "UNSIGNED-PAYLOAD");
+        let payload = stated.map_or(payload, str::to_owned);
         format!(
             "{}\n{path}\n{}\n{headers}\n{}\n{}",
             request.method,
             query.join("&"),
             self.signed_headers.join(";"),
-            hash::sha256_hex(&request.body)
+            payload
         )
     }
 }

@@ -13,6 +13,7 @@ use crate::{
     identity::{Keys, Mint, Principal},
     organization::Organization,
     quota::Quotas,
+    services::s3::Buckets,
     world::World,
 };
 
@@ -78,6 +79,8 @@ pub(crate) struct State {
     pub mint: Mint,
     /// Keys that are handed out, by name.
     pub identities: Vec<(String, Keys, Principal)>,
+    /// What lies in S3.
+    pub buckets: Buckets,
     moving: Mutex<Moving>,
 }
 
@@ -98,7 +101,8 @@ impl State {
             unserved: Vec::new(),
             serial: 0,
         };
-        Self { declared, options, mint, identities, moving: Mutex::new(moving) }
+        let buckets = Buckets::new(&declared);
+        Self { declared, options, mint, identities, buckets, moving: Mutex::new(moving) }
     }
 
     /// Locks what moves. A panic elsewhere does not matter: every change is one assignment.

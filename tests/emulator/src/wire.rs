@@ -33,6 +33,8 @@ pub(crate) enum Protocol {
     Rest,
     /// AWS query with XML answers: STS.
     Query,
+    /// REST with XML answers: S3.
+    Xml,
 }
 
 /// An answer ready to be sent.
@@ -41,6 +43,8 @@ pub(crate) struct Reply {
     pub status: u16,
     pub content_type: &'static str,
     pub error_type: Option<String>,
+    /// Further headers.
+    pub headers: Vec<(String, String)>,
     pub body: Vec<u8>,
 }
 
@@ -52,6 +56,8 @@ pub(crate) struct AwsError {
     pub message: String,
     /// The modelled `Reason` of Organizations' exceptions.
     pub reason: Option<&'static str>,
+    /// Further headers.
+    pub headers: Vec<(String, String)>,
 }
 
 impl AwsError {
@@ -62,7 +68,7 @@ impl AwsError {
 
     /// Names an error with its HTTP status.
     pub fn with_status(status: u16, code: &str, message: impl Into<String>) -> Self {
-        Self { status, code: code.to_owned(), message: message.into(), reason: None }
+        Self { status, code: code.to_owned(), message: message.into(), reason: None, headers: Vec::new() }
     }
 
     /// Adds the modelled reason.
@@ -83,6 +89,7 @@ impl AwsError {
                     status: self.status,
                     content_type: "application/x-amz-json-1.1",
                     error_type: Some(self.code.clone()),
+                    headers: Vec::new(),
                     body: body.to_string().into_bytes(),
                 }
             }
@@ -90,6 +97,7 @@ impl AwsError {
                 status: self.status,
                 content_type: "application/json",
                 error_type: Some(self.code.clone()),
+                headers: Vec::new(),
                 body: json!({"Code": self.code, "Message": self.message}).to_string().into_bytes(),
             },
             Protocol::Query => {
@@ -100,7 +108,22 @@ impl AwsError {
                     xml_escape(&self.code),
                     xml_escape(&self.message)
                 );
-                Reply { status: self.status, content_type: "text/xml", error_type: None, body: body.into_bytes() }
+                Reply {
+                    status: self.status,
+                    content_type: "text/xml",
+                    error_type: None,
+                    headers: Vec::new(),
+                    body: body.into_bytes(),
+                }
+            }
+            Protocol::Xml => {
+                let (code, message) = (xml_escape(&self.code), xml_escape(&self.message));
+                let body = format!(
+                    "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Error><Code>{code}</Code><Message>{message}</Message>\
+                     <RequestId>{request_id}</RequestId></Error>"
+                );
+                let (status, headers) = (self.status, self.headers.clone());
+                Reply { status, content_type: "application/xml", error_type: None, headers, body: body.into_bytes() }
             }
         }
     }

@@ -3,6 +3,7 @@
 mod account;
 mod config;
 mod organizations;
+pub(crate) mod s3;
 mod securityhub;
 pub(crate) mod sts;
 
@@ -25,6 +26,7 @@ pub(crate) fn protocol(service: &str) -> Protocol {
     match service {
         "organizations" | "config" => Protocol::Json,
         "sts" => Protocol::Query,
+        "s3" => Protocol::Xml,
         _ => Protocol::Rest,
     }
 }
@@ -43,6 +45,7 @@ pub(crate) fn asked(service: &str, request: &Request) -> Asked {
             Asked { operation: params["Action"].as_str().unwrap_or_default().to_owned(), params }
         }
         Protocol::Rest => rest(service, request),
+        Protocol::Xml => Asked { operation: s3::asked(request, jiff::Timestamp::UNIX_EPOCH).0, params: json!({}) },
     }
 }
 
