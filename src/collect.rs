@@ -58,7 +58,8 @@ pub struct Gathered {
     pub aborted: Option<String>,
 }
 
-/// Runs `plan` with at most `concurrency` tasks at once; `ended` are tasks already done (discovery).
+/// Runs `plan` with at most `concurrency` tasks at once; `ended` are tasks already done (discovery, and what an interrupted run
+/// had finished).
 ///
 /// A value sent on `stop` ends the run: tasks under way end as `partial` or `not-run`, the rest as `not-run`, and what they
 /// gathered so far stays in the spool.
@@ -104,6 +105,10 @@ pub async fn gather(
         let answer = result.unwrap_or_else(|error| internal(&error));
         let line = close(&task, &sink, answer.outcome);
         aborted = answer.abort.or_else(|| spool.broken());
+        if aborted.is_none() {
+            // A task that ended together with the run is asked again, should the run be resumed.
+            aborted = spool.ended(&line).err().and_then(|_| spool.broken());
+        }
         events(Event::Ended(&line));
         coverage.insert(task.task, line);
         if aborted.is_some() {
@@ -138,7 +143,7 @@ pub(crate) async fn stopped(stop: &mut watch::Receiver<Option<String>>) -> Strin
 
 /// Ends a task in the ledger. A task that made calls is never `not-run`, and a task whose spool refused is `failed`.
 fn close(task: &PlannedTask, sink: &TaskSpool, outcome: Outcome) -> Coverage {
-    match sink.finish() {
+    let line = match sink.finish() {
         Ok(0) if outcome.state == CoverageState::Partial => {
             Coverage::close(task, CoverageState::NotRun, outcome.error, outcome.since, 0)
         }
@@ -146,7 +151,8 @@ fn close(task: &PlannedTask, sink: &TaskSpool, outcome: Outcome) -> Coverage {
         Err(error) => {
             Coverage::close(task, CoverageState::Failed, Some(format!("the spool refused: {error}")), None, 0)
         }
-    }
+    };
+    Coverage { interrupted: sink.interrupted(), ..line }
 }
 
 fn internal(error: &tokio::task::JoinError) -> Answer {

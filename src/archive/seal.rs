@@ -168,6 +168,9 @@ pub struct Seal {
     /// Why a run was aborted, or a key changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// When the run went on after it had been interrupted, by our clock.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub resumed: Vec<Timestamp>,
     /// Version of the observation and verdict rules.
     pub semantics: u32,
     /// When the run or assessment began, by our clock.

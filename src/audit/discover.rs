@@ -11,7 +11,7 @@ use crate::{
     config::{Config, Regions},
     model::{Collector, Coverage, Exchange, Mode, Organization, PlannedTask, Region, Sha256Digest, TaskId},
     observe::{OrganizationReader, OrganizationUnreadable},
-    spool::{Attempt, Outcome, Sink, Spool},
+    spool::{Attempt, Memory, Outcome, Sink, Spool},
 };
 
 /// Why there is nothing to plan for.
@@ -56,7 +56,7 @@ pub async fn discover(aws: &Aws, config: &Config, spool: &Spool) -> Result<Disco
     let sink = Arc::new(Reading {
         task: task.task.clone(),
         inner: Arc::clone(&spooled) as Arc<dyn Sink>,
-        reader: Mutex::default(),
+        reader: Mutex::new(read_before(spool, &task)?),
     });
     let Outcome { state, error, since } = collectors::run(aws, &task, Arc::clone(&sink) as Arc<dyn Sink>).await;
     let calls = spooled.finish()?;
@@ -65,7 +65,23 @@ pub async fn discover(aws: &Aws, config: &Config, spool: &Spool) -> Result<Disco
     }
     let reader = std::mem::take(&mut sink.reader.lock().unwrap_or_else(PoisonError::into_inner).1);
     let organization = reader.finish()?;
-    Ok(Discovered { organization, coverage: Coverage::close(&task, state, error, since, calls), regions })
+    let line = Coverage::close(&task, state, error, since, calls);
+    let coverage = Coverage { interrupted: spooled.interrupted(), ..line };
+    spool.ended(&coverage)?;
+    Ok(Discovered { organization, coverage, regions })
+}
+
+/// Reads what an interrupted run had recorded of the task already: it is recalled, and not recorded again.
+fn read_before(spool: &Spool, task: &PlannedTask) -> io::Result<(u64, OrganizationReader)> {
+    let mut reader = OrganizationReader::new();
+    let mut seq = 0;
+    spool.assemble::<io::Error>(std::slice::from_ref(task), |call, line| {
+        seq += 1;
+        let body = line.zip(call.body.as_ref()).and_then(|(line, reference)| reference.decode(line));
+        reader.push(Exchange { call: &call, body: &body.unwrap_or_default(), seal: Sha256Digest([0; 32]) });
+        Ok(())
+    })?;
+    Ok((seq, reader))
 }
 
 /// The task under which discovery's calls are recorded.
@@ -103,5 +119,9 @@ impl Sink for Reading {
             guard.1.push(Exchange { call: &call, body: &body, seal: Sha256Digest([0; 32]) });
         }
         self.inner.record(attempt)
+    }
+
+    fn memory(&self) -> Option<Arc<Memory>> {
+        self.inner.memory()
     }
 }

@@ -8,6 +8,8 @@ pub mod amendments;
 pub mod diff;
 #[cfg(feature = "aws")]
 mod discover;
+#[cfg(feature = "aws")]
+pub mod interrupted;
 mod judge;
 mod layout;
 mod observing;

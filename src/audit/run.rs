@@ -10,14 +10,18 @@ use futures::future::BoxFuture;
 use jiff::Timestamp;
 use tokio::sync::watch;
 
-use super::{Discovered, discover, discovery_task, layout};
+use super::{
+    Discovered, discover, discovery_task,
+    interrupted::{self, Interrupted},
+    layout,
+};
 use crate::{
     archive::{
         ArchiveError, Staging,
         chain::{Chain, ChainError, Facts, Sealed},
         seal::Tool,
     },
-    aws::Aws,
+    aws::{Abort, Aws},
     collect::{self, Answer, Ask, Event, Gathered},
     collectors,
     config::Config,
@@ -46,8 +50,10 @@ pub struct RunRequest<'a> {
     pub salt_key: [u8; 32],
     /// This program.
     pub tool: Tool,
-    /// A folder for raw evidence while the run lasts; must not exist.
+    /// A folder for raw evidence while the run lasts; must not exist, unless the run was interrupted.
     pub work: PathBuf,
+    /// The run to go on with, under its own id; `None` begins a new one.
+    pub interrupted: Option<Interrupted>,
 }
 
 /// What a run left behind.
@@ -73,25 +79,40 @@ pub enum RunError {
         work: PathBuf,
     },
     /// The evidence could not be laid out.
-    #[error("{}{source}{}", .refused.as_ref().map(|said| format!("{said}. Nor could the run be sealed: ")).unwrap_or_default(), kept(.work))]
+    #[error("{source}{}", kept(.work))]
     Archive {
         /// The cause.
         source: ArchiveError,
-        /// What the disk said before, if it refused evidence during the run.
-        refused: Option<String>,
+        /// Where the raw evidence still lies.
+        work: PathBuf,
+    },
+    /// The run stopped for a reason that can be mended: it is left open, so that it can go on.
+    #[error("the run was interrupted: {reason}{}", kept(.work))]
+    Interrupted {
+        /// Why.
+        reason: String,
         /// Where the raw evidence still lies.
         work: PathBuf,
     },
 }
 
 fn kept(work: &Path) -> String {
-    if work.exists() { format!("; what was gathered still lies in {}", work.display()) } else { String::new() }
+    if !work.exists() {
+        return String::new();
+    }
+    format!(
+        ". What was gathered lies in {}: go on with 'orgproof collect --resume'; a plain 'orgproof collect' seals it as aborted \
+         and begins anew",
+        work.display()
+    )
 }
 
-/// Carries out a run and seals it: `run-open`, `run-plan`, then `run-close`, or `run-abort` with what was gathered.
+/// Carries out a run and seals it: `run-open`, `run-plan`, then `run-close`, or `run-abort` with what was gathered. A run that
+/// was interrupted goes on where it stopped.
 ///
 /// # Errors
-/// The store or the signer refused; the chain then shows an open run, which the next one records as aborted.
+/// The store or the signer refused, the disk is full or the credentials are gone: the chain then shows an open run, which
+/// can be resumed, or is recorded as aborted by the next.
 pub async fn run(
     request: RunRequest<'_>,
     aws: Aws,
@@ -101,45 +122,43 @@ pub async fn run(
 ) -> Result<RunReport, RunError> {
     let work = request.work.clone();
     let chain_error = |source| RunError::Chain { source, work: work.clone() };
-    let archive_error = |source: ArchiveError| RunError::Archive { source, refused: None, work: work.clone() };
-    let io_error =
-        |source| archive_error(ArchiveError::Io { action: "create", path: work.display().to_string(), source });
-    let opened = (request.clock)();
-    let facts = request.facts(opened, &aws, None);
-    chain.open_run(&facts).map_err(chain_error)?;
-    let spool = Spool::create(&work.join("spool")).map_err(io_error)?;
-    let staging = Staging::create(&work.join("staging")).map_err(archive_error)?;
+    let archive_error = |source: ArchiveError| RunError::Archive { source, work: work.clone() };
+    let Begun { opened, resumed, spool, staging, plan, ended } = begin(&request, &aws, &mut chain)?;
+    let facts = |reason| Facts { resumed: resumed.clone(), ..request.facts(opened, &aws, reason) };
 
-    let found = tokio::select! {
-        biased;
-        reason = collect::stopped(&mut stop) => Err(reason),
-        found = discover(&aws, request.config, &spool) => found.map_err(|e| e.to_string()),
+    let planned = match plan {
+        Some(tasks) => Ok((tasks, ended)),
+        None => {
+            let found = tokio::select! {
+                biased;
+                reason = collect::stopped(&mut stop) => Err(reason),
+                found = discover(&aws, request.config, &spool) => found.map_err(|e| e.to_string()),
+            };
+            found.map(|Discovered { organization, coverage, regions }| {
+                (plan::build(request.config, &organization, aws.account(), &regions).tasks, vec![coverage])
+            })
+        }
     };
-    let (tasks, gathered) = match found {
-        Ok(Discovered { organization, coverage, regions }) => {
-            let plan = plan::build(request.config, &organization, aws.account(), &regions);
-            let digest = layout::plan(&staging, &plan.tasks).map_err(archive_error)?;
-            chain.plan(digest, &request.facts(opened, &aws, None)).map_err(chain_error)?;
+    let (tasks, gathered) = match planned {
+        Ok((tasks, ended)) => {
+            let digest = layout::plan(&staging, &tasks).map_err(archive_error)?;
+            if !chain.run_is_planned() {
+                interrupted::keep_plan(&work, &tasks).map_err(archive_error)?;
+                chain.plan(digest, &facts(None)).map_err(chain_error)?;
+            }
             let ask: Arc<dyn Ask> = Arc::new(Collectors { aws: aws.clone() });
-            let concurrency = request.config.limits.concurrency;
-            let gathered = collect::gather(ask, &plan.tasks, vec![coverage], &spool, concurrency, stop, events).await;
-            (plan.tasks, gathered)
+            let gathered =
+                collect::gather(ask, &tasks, ended, &spool, request.config.limits.concurrency, stop, events).await;
+            (tasks, gathered)
         }
-        Err(reason) => {
-            let task = discovery_task(&aws, request.config);
-            layout::plan(&staging, std::slice::from_ref(&task)).map_err(archive_error)?;
-            let calls = spool.calls(&task.task).map_err(io_error)?;
-            let line = Coverage::close(&task, CoverageState::Failed, Some(reason.clone()), None, calls);
-            (vec![task], Gathered { coverage: vec![line], aborted: Some(reason) })
-        }
+        Err(reason) => without_organization(&request, &aws, &spool, &staging, reason).map_err(archive_error)?,
     };
-    layout::evidence(&staging, &tasks, &gathered.coverage, &spool).map_err(|source| RunError::Archive {
-        source,
-        refused: spool.broken(),
-        work: work.clone(),
-    })?;
+    if let Some(reason) = mendable(&aws, &spool) {
+        return Err(RunError::Interrupted { reason, work: work.clone() });
+    }
+    layout::evidence(&staging, &tasks, &gathered.coverage, &spool).map_err(archive_error)?;
     staging.add("data/inputs/orgproof.toml", &request.config.bytes).map_err(archive_error)?;
-    let facts = request.facts(opened, &aws, gathered.aborted.clone());
+    let facts = facts(gathered.aborted.clone());
     let sealed = match gathered.aborted {
         None => chain.close_run(&staging, &facts, &request.salt_key),
         Some(_) => chain.abort_run(Some(&staging), &facts, &request.salt_key),
@@ -148,6 +167,59 @@ pub async fn run(
     // The sealed archive holds it all; what cannot be removed now is only disk space.
     let _ = std::fs::remove_dir_all(&work);
     Ok(RunReport { sealed, coverage: gathered.coverage, aborted: gathered.aborted })
+}
+
+/// A run under way, new or gone on with.
+struct Begun {
+    opened: Timestamp,
+    resumed: Vec<Timestamp>,
+    spool: Spool,
+    staging: Staging,
+    /// The plan, where it was sealed before an interruption.
+    plan: Option<Vec<PlannedTask>>,
+    ended: Vec<Coverage>,
+}
+
+fn begin(request: &RunRequest<'_>, aws: &Aws, chain: &mut Chain) -> Result<Begun, RunError> {
+    let work = &request.work;
+    let chain_error = |source| RunError::Chain { source, work: work.clone() };
+    let archive_error = |source: ArchiveError| RunError::Archive { source, work: work.clone() };
+    let io_error = |source| archive_error(ArchiveError::Io { action: "use", path: work.display().to_string(), source });
+    let now = (request.clock)();
+    let (opened, resumed, plan, (spool, ended)) = match &request.interrupted {
+        None => {
+            chain.open_run(&request.facts(now, aws, None)).map_err(chain_error)?;
+            (now, Vec::new(), None, (Spool::create(&work.join("spool")).map_err(io_error)?, Vec::new()))
+        }
+        Some(left) => {
+            let resumed = interrupted::note_resumed(work, now).map_err(io_error)?;
+            let plan = left.plan(work).map_err(archive_error)?;
+            (left.opened, resumed, plan, Spool::reopen(&work.join("spool")).map_err(io_error)?)
+        }
+    };
+    let staging = interrupted::fresh_staging(work).map_err(archive_error)?;
+    Ok(Begun { opened, resumed, spool, staging, plan, ended })
+}
+
+/// Ends a run that never learned whom to audit.
+fn without_organization(
+    request: &RunRequest<'_>,
+    aws: &Aws,
+    spool: &Spool,
+    staging: &Staging,
+    reason: String,
+) -> Result<(Vec<PlannedTask>, Gathered), ArchiveError> {
+    let task = discovery_task(aws, request.config);
+    layout::plan(staging, std::slice::from_ref(&task))?;
+    let calls = spool.calls(&task.task)?;
+    let line = Coverage::close(&task, CoverageState::Failed, Some(reason.clone()), None, calls);
+    Ok((vec![task], Gathered { coverage: vec![line], aborted: Some(reason) }))
+}
+
+/// Returns why the run stopped, where mending that lets it go on: no seal is made then.
+fn mendable(aws: &Aws, spool: &Spool) -> Option<String> {
+    let gone = aws.aborted().filter(|abort| matches!(abort, Abort::Credentials { .. }));
+    spool.broken().or_else(|| gone.map(|abort| abort.to_string()))
 }
 
 impl RunRequest<'_> {

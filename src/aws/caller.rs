@@ -18,7 +18,8 @@ use super::{
     capture::{Capture, Captured},
     connection::Shared,
     limiter::Quota,
-    session::{Held, Session},
+    recall::{self, request_json},
+    session::{Held, Session, Source},
 };
 use crate::{
     model::Region,
@@ -52,7 +53,7 @@ macro_rules! client {
         pub(crate) fn $name(&self) -> $sdk::Client {
             let make = || {
                 let partition = format!("{}/{}", self.session.account, self.region);
-                let config = $sdk::config::Builder::from(&self.shared.sdk(&self.session, &self.region))
+                let config = $sdk::config::Builder::from(&self.sdk())
                     .retry_partition($sdk::config::retry::RetryPartition::new(partition))
                     .build();
                 $sdk::Client::from_conf(config)
@@ -121,6 +122,15 @@ impl Caller {
         Self { shared: Arc::clone(shared), session, region: region.clone(), sink, clients: Arc::default() }
     }
 
+    /// The configuration of a client; in a resumed run, answers that were recorded before the interruption come first.
+    fn sdk(&self) -> aws_config::SdkConfig {
+        let sdk = self.shared.sdk(&self.session, &self.region);
+        match (sdk.http_client(), self.sink.memory()) {
+            (Some(network), Some(memory)) => sdk.to_builder().http_client(recall::over(network, memory)).build(),
+            _ => sdk,
+        }
+    }
+
     /// Asks once (with repetitions) and returns the parsed answer.
     ///
     /// `send` gets a fresh interceptor for each attempt.
@@ -138,12 +148,21 @@ impl Caller {
         for attempt in 1.. {
             self.go_on(operation)?;
             let held = self.ready().await?;
-            bucket.acquire().await;
+            // What may be recalled costs no quota; where it was sent after all, it is paid for afterwards.
+            let recalling = self.sink.memory().is_some_and(|memory| !memory.is_spent());
+            if !recalling {
+                bucket.acquire().await;
+            }
             let flight = self.shared.flight.acquire().await;
             let capture = Capture::default();
             let answer = Box::pin(send(capture.clone())).await;
             drop(flight);
-            let captured = capture.take();
+            let mut captured = capture.take();
+            // Without a memory nothing can have been recalled, whatever an answer's headers say.
+            captured.recalled &= self.sink.memory().is_some();
+            if recalling && !captured.recalled {
+                bucket.acquire().await;
+            }
             let answer = answer.map_err(|error| failure(operation, &error, &captured));
             let code = answer.as_ref().err().map(|f| f.code.clone());
             self.record(quota, operation, page, attempt, &held, captured, code)?;
@@ -165,6 +184,9 @@ impl Caller {
                 Next::Stop => {
                     if matches!(failure.signal, Signal::Throttled | Signal::Unreachable | Signal::TimedOut) {
                         bucket.gave_up();
+                    }
+                    if failure.signal == Signal::Expired {
+                        self.lost_credentials(&failure.to_string());
                     }
                     return Err(failure);
                 }
@@ -241,8 +263,19 @@ impl Caller {
             Ok(held) => Ok(self.session.hold(held)),
             Err(failure) => {
                 self.session.refuse(&failure);
-                self.session.valid(SystemTime::now()).ok_or(failure)
+                let valid = self.session.valid(SystemTime::now());
+                if valid.is_none() {
+                    self.lost_credentials(&failure.to_string());
+                }
+                valid.ok_or(failure)
             }
+        }
+    }
+
+    /// Ends the run where it is the audit account's own credentials that are gone: every further call would fail as well.
+    fn lost_credentials(&self, said: &str) {
+        if matches!(self.session.source, Source::Chain(_)) {
+            self.shared.abort(Abort::Credentials { said: said.to_owned() });
         }
     }
 
@@ -261,11 +294,13 @@ impl Caller {
         captured: Captured,
         error: Option<String>,
     ) -> Result<(), Failure> {
-        // What was never sent (no credentials, no endpoint) is no attempt.
-        let Some(host) = &captured.host else { return Ok(()) };
+        // What was never sent (no credentials, no endpoint, recalled) is no attempt.
+        let Some(host) = captured.host.as_ref().filter(|_| !captured.recalled) else { return Ok(()) };
         self.shared.spoke_to(host);
         let secret = quota == Quota::STS;
-        let request = if secret { None } else { request_json(quota, &captured) };
+        let body_says_all = quota == Quota::ORGANIZATIONS || quota == Quota::CONFIG;
+        let path = captured.path.as_deref().filter(|_| !secret);
+        let request = path.and_then(|path| request_json(body_says_all, path, &captured.request));
         let body = if secret || captured.echoes_credentials() { None } else { captured.body };
         let attempt = Attempt {
             time: (self.shared.settings.clock)(),
@@ -286,16 +321,6 @@ impl Caller {
             aborted(operation)
         })
     }
-}
-
-/// The awsJson protocols put everything into the body; REST needs the path as well.
-fn request_json(quota: Quota, captured: &Captured) -> Option<String> {
-    let body = std::str::from_utf8(&captured.request).ok()?;
-    if quota == Quota::ORGANIZATIONS || quota == Quota::CONFIG {
-        return (!body.is_empty()).then(|| body.to_owned());
-    }
-    let path = serde_json::to_string(captured.path.as_ref()?).ok()?;
-    Some(if body.is_empty() { format!("{{\"path\":{path}}}") } else { format!("{{\"path\":{path},\"body\":{body}}}") })
 }
 
 fn failure<E>(operation: &str, error: &SdkError<E>, captured: &Captured) -> Failure

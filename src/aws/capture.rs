@@ -40,6 +40,8 @@ pub struct Captured {
     pub request_id: Option<String>,
     /// The response's body, once it was read in full.
     pub body: Option<Vec<u8>>,
+    /// True where the answer came out of an interrupted run's record, not over the network.
+    pub recalled: bool,
     /// The session token that was sent: AWS echoes it in some errors, so the answer is searched for it.
     token: Option<String>,
 }
@@ -108,6 +110,7 @@ impl Intercept for Capture {
         let mut captured = self.lock();
         captured.status = Some(response.status().as_u16());
         captured.request_id = request_id(response);
+        captured.recalled = response.headers_mut().remove(super::recall::RECALLED).is_some();
         let body = std::mem::replace(response.body_mut(), SdkBody::empty());
         *response.body_mut() = body.map(|body| SdkBody::from_body_1_x(Limited::new(body, MAX_BODY)));
         Ok(())
@@ -129,7 +132,7 @@ fn request_id(response: &HttpResponse) -> Option<String> {
 }
 
 /// Splits `https://host:port/path?query` into host and path with query.
-fn split(uri: &str) -> (String, String) {
+pub(super) fn split(uri: &str) -> (String, String) {
     let rest = uri.split_once("://").map_or(uri, |(_, rest)| rest);
     let at = rest.find('/').unwrap_or(rest.len());
     let path = if at == rest.len() { "/" } else { &rest[at..] };

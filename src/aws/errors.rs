@@ -90,6 +90,12 @@ pub enum Abort {
         /// What the system said.
         said: String,
     },
+    /// The audit account's own credentials are gone.
+    #[error("the credentials of this run have ended and there are no others ({said}); renew them")]
+    Credentials {
+        /// What was said.
+        said: String,
+    },
     /// There is no organisation to audit from here.
     #[error(
         "the organization can't be read with {principal} ({said}); run with the management account or a delegated administrator \

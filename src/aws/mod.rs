@@ -28,6 +28,7 @@ mod errors;
 mod limiter;
 #[cfg(test)]
 pub(crate) mod loopback;
+mod recall;
 mod session;
 mod signal;
 mod sources;

@@ -66,6 +66,10 @@ pub enum Command {
         /// The period that the run belongs to, such as 2026Q4 (default: the one that contains now)
         #[arg(long)]
         period: Option<String>,
+        /// Go on with a run that was interrupted (killed, disk full, credentials gone), after its last whole page; where there is
+        /// none, begin a new one. Without this, what an interrupted run gathered is sealed as aborted first
+        #[arg(long)]
+        resume: bool,
     },
     /// Show the period so far: runs, days without one, gaps and what to ask of whom, what stands against the close
     Status {

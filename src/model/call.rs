@@ -1,5 +1,6 @@
 //! The record of each API attempt, and the bytes that came back.
 
+use base64ct::{Base64, Encoding};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -58,6 +59,17 @@ pub struct BodyRef {
     /// `base64` where the bytes hold a line feed or are not UTF-8 and so could not be a line as they are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub encoding: Option<String>,
+}
+
+impl BodyRef {
+    /// Returns the exact bytes behind a stored line (without its line feed); `None` where it is not encoded as stated.
+    pub fn decode(&self, line: &[u8]) -> Option<Vec<u8>> {
+        match self.encoding.as_deref() {
+            None => Some(line.to_vec()),
+            Some("base64") => Base64::decode_vec(std::str::from_utf8(line).ok()?).ok(),
+            Some(_) => None,
+        }
+    }
 }
 
 /// Points from a derived statement to the raw record it rests on.

@@ -102,6 +102,10 @@ pub struct Coverage {
     pub since: Option<Timestamp>,
     /// API attempts recorded for this task.
     pub calls: u64,
+    /// True where the run was interrupted while the task was under way: it went on after the last whole page, so its answers lie
+    /// further apart than one run's otherwise do.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub interrupted: bool,
 }
 
 impl Coverage {
@@ -123,6 +127,7 @@ impl Coverage {
             error,
             since,
             calls,
+            interrupted: false,
         }
     }
 }

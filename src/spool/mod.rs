@@ -3,20 +3,32 @@
 //! A collector hands each HTTP attempt to its task's [`Sink`] the moment it ends, so that an abort loses nothing that was
 //! answered. Tasks run in any order; [`Spool::assemble`] then lays their pages out in the order of the format document
 //! (account, Region, collector, position), so that completion order never shows in an archive.
+//!
+//! The spool of a run that was interrupted (killed, power lost) is gone on with: [`Spool::reopen`] checks every body against
+//! its hash, knows from the journal which tasks had ended, and gives the others a [`Memory`] of what they were told.
 
+mod memory;
+mod task;
 use std::{
+    collections::BTreeMap,
     fs::{self, File, OpenOptions},
-    io::{self, BufRead, BufReader, BufWriter, Write},
+    io::{self, BufReader, Write},
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, OnceLock, PoisonError},
+    sync::{Arc, OnceLock},
 };
 
-use base64ct::{Base64, Encoding};
 use jiff::Timestamp;
 use serde_json::value::RawValue;
 
-use crate::model::{BodyRef, Call, CoverageState, PlannedTask, Sha256Digest, TaskId};
+pub use memory::Memory;
+pub use task::TaskSpool;
+use task::{BODIES, CALLS, recover, whole_line};
+
+use crate::model::{BodyRef, Call, Coverage, CoverageState, PlannedTask, TaskId};
+
+/// How each task ended, as it ended: what an interrupted run need not ask again.
+const JOURNAL: &str = "ledger.ndjson";
 
 /// One HTTP attempt as a collector saw it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,6 +91,11 @@ pub trait Sink: Send + Sync + std::fmt::Debug {
     /// # Errors
     /// The disk refused: fatal for the run, which ends as aborted with what it has.
     fn record(&self, attempt: Attempt) -> io::Result<()>;
+
+    /// Returns what was recorded before the run was interrupted; `None` where it was not.
+    fn memory(&self) -> Option<Arc<Memory>> {
+        None
+    }
 }
 
 /// How a task ended, before it is held against the plan.
@@ -96,26 +113,8 @@ pub struct Outcome {
 #[derive(Debug)]
 pub struct Spool {
     root: PathBuf,
+    reopened: bool,
     refused: Arc<OnceLock<String>>,
-}
-
-/// A task's open spool files.
-#[derive(Debug)]
-pub struct TaskSpool {
-    task: TaskId,
-    open: Mutex<Option<Open>>,
-    dir: PathBuf,
-    refused: Arc<OnceLock<String>>,
-}
-
-#[derive(Debug)]
-struct Open {
-    calls: BufWriter<File>,
-    bodies: BufWriter<File>,
-    seq: u64,
-    lines: u64,
-    /// Set once an attempt was refused: what came after it would lie beside the wrong body.
-    spoiled: bool,
 }
 
 impl Spool {
@@ -125,17 +124,59 @@ impl Spool {
     /// The directory cannot be created.
     pub fn create(root: &Path) -> io::Result<Self> {
         private_dir(root)?;
-        Ok(Self { root: root.to_owned(), refused: Arc::default() })
+        Ok(Self { root: root.to_owned(), reopened: false, refused: Arc::default() })
     }
 
-    /// Opens the spool of one task; files come into being with the first attempt.
-    pub fn task(&self, task: &TaskId) -> TaskSpool {
-        TaskSpool {
-            task: task.clone(),
-            open: Mutex::new(None),
-            dir: self.dir(task),
-            refused: Arc::clone(&self.refused),
+    /// Opens what an interrupted run left below `root`, and returns the lines of the tasks that had ended and whose recorded
+    /// attempts are all there.
+    ///
+    /// # Errors
+    /// A file cannot be read.
+    pub fn reopen(root: &Path) -> io::Result<(Self, Vec<Coverage>)> {
+        private_dir(root)?;
+        let spool = Self { root: root.to_owned(), reopened: true, refused: Arc::default() };
+        let mut ended = BTreeMap::new();
+        if let Ok(file) = File::open(root.join(JOURNAL)) {
+            let (mut journal, mut line) = (BufReader::new(file), Vec::new());
+            while whole_line(&mut journal, &mut line)? {
+                let Ok(coverage) = serde_json::from_slice::<Coverage>(&line) else { continue };
+                ended.insert(coverage.task.clone(), coverage);
+            }
         }
+        let mut whole = Vec::new();
+        for coverage in ended.into_values() {
+            if recover(&spool.dir(&coverage.task))?.map_or(0, |r| r.calls) == coverage.calls {
+                whole.push(coverage);
+            }
+        }
+        Ok((spool, whole))
+    }
+
+    /// Opens the spool of one task; files come into being with the first attempt. In a reopened spool the task goes on after
+    /// the last whole attempt.
+    pub fn task(&self, task: &TaskId) -> TaskSpool {
+        let dir = self.dir(task);
+        let before = if self.reopened { recover(&dir) } else { Ok(None) };
+        let before = before.unwrap_or_else(|error| {
+            self.refused.get_or_init(|| refusal(&error));
+            None
+        });
+        TaskSpool::new(task, dir, before, &self.refused)
+    }
+
+    /// Writes down that a task has ended.
+    ///
+    /// # Errors
+    /// The disk refused: [`Spool::broken`] says so too.
+    pub fn ended(&self, line: &Coverage) -> io::Result<()> {
+        let written = serde_json::to_vec(line).map_err(io::Error::from).and_then(|mut bytes| {
+            bytes.push(b'\n');
+            let mut options = OpenOptions::new();
+            options.append(true).create(true).mode(0o600).open(self.root.join(JOURNAL))?.write_all(&bytes)
+        });
+        written.inspect_err(|error| {
+            self.refused.get_or_init(|| refusal(error));
+        })
     }
 
     /// Returns what the disk said when it first refused an attempt; the run must end then, for evidence was lost.
@@ -152,7 +193,8 @@ impl Spool {
     /// # Errors
     /// The spool file cannot be read.
     pub fn calls(&self, task: &TaskId) -> io::Result<u64> {
-        match File::open(self.dir(task).join("calls.ndjson")) {
+        use io::BufRead as _;
+        match File::open(self.dir(task).join(CALLS)) {
             Ok(file) => Ok(BufReader::new(file).lines().count() as u64),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(0),
             Err(error) => Err(error),
@@ -173,12 +215,12 @@ impl Spool {
     ) -> Result<(), E> {
         for planned in plan {
             let dir = self.dir(&planned.task);
-            let mut calls = match File::open(dir.join("calls.ndjson")) {
+            let mut calls = match File::open(dir.join(CALLS)) {
                 Ok(file) => BufReader::new(file),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
                 Err(error) => return Err(error.into()),
             };
-            let mut bodies = BufReader::new(File::open(dir.join("bodies.ndjson"))?);
+            let mut bodies = BufReader::new(File::open(dir.join(BODIES))?);
             let (mut line, mut body) = (Vec::new(), Vec::new());
             while whole_line(&mut calls, &mut line)? {
                 let call: Call = serde_json::from_slice(&line).map_err(io::Error::from)?;
@@ -193,90 +235,6 @@ impl Spool {
         }
         Ok(())
     }
-}
-
-impl TaskSpool {
-    /// Flushes the files and returns the number of attempts recorded.
-    ///
-    /// # Errors
-    /// The disk refused the last bytes.
-    pub fn finish(&self) -> io::Result<u64> {
-        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(mut files) = open.take() else { return Ok(0) };
-        files.bodies.flush().and_then(|()| files.calls.flush()).inspect_err(|error| self.note(error))?;
-        Ok(files.seq)
-    }
-
-    fn note(&self, error: &io::Error) {
-        let said = format!("the working directory refused evidence ({error}): free or mend the disk, then run again");
-        self.refused.get_or_init(|| said);
-    }
-
-    fn open(&self) -> io::Result<Open> {
-        private_dir(&self.dir)?;
-        let create = |name: &str| {
-            OpenOptions::new().write(true).create_new(true).mode(0o600).open(self.dir.join(name)).map(BufWriter::new)
-        };
-        Ok(Open { calls: create("calls.ndjson")?, bodies: create("bodies.ndjson")?, seq: 0, lines: 0, spoiled: false })
-    }
-}
-
-impl Sink for TaskSpool {
-    fn record(&self, attempt: Attempt) -> io::Result<()> {
-        self.append(attempt).inspect_err(|error| self.note(error))
-    }
-}
-
-impl TaskSpool {
-    fn append(&self, attempt: Attempt) -> io::Result<()> {
-        let mut slot = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        if slot.is_none() {
-            *slot = Some(self.open()?);
-        }
-        let Some(files) = slot.as_mut() else { return Err(io::Error::other("spool closed")) };
-        if files.spoiled {
-            return Err(io::Error::other("an earlier attempt of the task was refused"));
-        }
-        let written = files.append(&self.task, attempt);
-        files.spoiled = written.is_err();
-        written
-    }
-}
-
-impl Open {
-    fn append(&mut self, task: &TaskId, attempt: Attempt) -> io::Result<()> {
-        let body = attempt.body.as_deref().map(|bytes| self.store(bytes)).transpose()?;
-        let call = attempt.into_call(task.clone(), self.seq, body)?;
-        serde_json::to_writer(&mut self.calls, &call)?;
-        self.calls.write_all(b"\n")?;
-        self.seq += 1;
-        Ok(())
-    }
-
-    fn store(&mut self, bytes: &[u8]) -> io::Result<BodyRef> {
-        let as_is = !bytes.contains(&b'\n') && std::str::from_utf8(bytes).is_ok();
-        if as_is {
-            self.bodies.write_all(bytes)?;
-        } else {
-            self.bodies.write_all(Base64::encode_string(bytes).as_bytes())?;
-        }
-        self.bodies.write_all(b"\n")?;
-        self.lines += 1;
-        Ok(BodyRef {
-            path: String::new(),
-            line: self.lines,
-            sha256: Sha256Digest::of(bytes),
-            encoding: (!as_is).then(|| "base64".to_owned()),
-        })
-    }
-}
-
-/// Reads the next line without its line feed; false at the end, and where the disk refused the rest of the last line: that
-/// attempt was never recorded, and [`TaskSpool::finish`] has said so.
-fn whole_line(file: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<bool> {
-    line.clear();
-    file.read_until(b'\n', line)?;
-    Ok(line.pop() == Some(b'\n'))
 }
 
 /// Returns the working directories in `folder` of runs that ended without a seal (a crash, a full disk), sorted.
@@ -298,5 +256,6 @@ pub(crate) fn private_dir(path: &Path) -> io::Result<()> {
     fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
 
-#[cfg(test)]
-mod tests;
+fn refusal(error: &io::Error) -> String {
+    format!("the working directory refused evidence ({error}): free or mend the disk")
+}

@@ -32,6 +32,8 @@ pub struct Facts {
     pub evidence: Vec<Sha256Digest>,
     /// Why a run was aborted.
     pub reason: Option<String>,
+    /// When the run went on after it had been interrupted.
+    pub resumed: Vec<Timestamp>,
     /// What makes the archive.
     pub tool: Tool,
 }
@@ -51,6 +53,7 @@ impl Facts {
             overridden: Vec::new(),
             evidence: Vec::new(),
             reason: None,
+            resumed: Vec::new(),
             tool: Tool::this(None),
         }
     }

@@ -109,6 +109,12 @@ impl Chain {
         open_run(&self.links).is_some()
     }
 
+    /// Returns whether the plan of the open run is sealed.
+    pub fn run_is_planned(&self) -> bool {
+        let opened = |l: &Link| l.seal().kind == Kind::RunOpen;
+        self.links.iter().rev().take_while(|l| !opened(l)).any(|l| l.seal().kind == Kind::RunPlan)
+    }
+
     /// Seals `run-open`, before the first call. A run that an earlier writer left open is first sealed as `run-abort`, another
     /// interval between runs than the one last promised as `schedule-change`.
     ///
@@ -232,6 +238,7 @@ impl Chain {
             succession: None,
             interval: None,
             reason: facts.reason.clone(),
+            resumed: facts.resumed.clone(),
             semantics: facts.semantics,
             opened: facts.opened,
             closed: facts.closed,

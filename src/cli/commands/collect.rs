@@ -13,13 +13,18 @@ use super::{
     Setting, sealing,
 };
 use crate::{
-    archive::chain::Chain,
-    audit::run::{self, RunReport, RunRequest},
+    archive::chain::{self, Chain},
+    audit::{
+        self,
+        interrupted::{self, Interrupted},
+        run::{self, RunReport, RunRequest},
+    },
     aws::{Aws, Settings},
     collect::Event,
     config::Config,
-    model::{Coverage, CoverageState},
+    model::{Coverage, CoverageState, Period, Sha256Digest},
     spool,
+    store::Store,
     verify::Depth,
 };
 
@@ -50,7 +55,7 @@ pub(super) async fn connect(config: &Config, run_id: &str) -> Result<Aws, Failur
     Aws::connect(settings).await.map_err(Failure::usage)
 }
 
-pub(super) fn run(setting: &Setting, period: Option<&str>, output: &Output) -> Result<Exit, Failure> {
+pub(super) fn run(setting: &Setting, period: Option<&str>, resume: bool, output: &Output) -> Result<Exit, Failure> {
     let config = &setting.config;
     let period = sealing::period(config, period)?;
     let now = clock::now();
@@ -61,16 +66,22 @@ pub(super) fn run(setting: &Setting, period: Option<&str>, output: &Output) -> R
         )));
     }
     let (catalog, _) = sealing::catalog(setting, &[])?;
-    let run = run_id()?;
+    let left = left(setting)?;
+    let interrupted = left.clone().filter(|_| resume).map(|(left, _)| left);
+    match &interrupted {
+        Some(left) => may_go_on(left, setting, catalog.digest, &period)?,
+        None if resume => output.say("No run was interrupted here; beginning a new one."),
+        None => {}
+    }
+    let run = interrupted.as_ref().map_or_else(run_id, |left| Ok(left.run.clone()))?;
     let runtime = runtime()?;
     let aws = runtime.block_on(async {
         let aws = connect(config, &run).await?;
         aws.preflight().await.map_err(Failure::usage)?;
         Ok::<_, Failure>(aws)
     })?;
-    let chain = sealing::chain(setting)?;
-    let work = work_folder(setting, &chain, &run);
-    report_leftovers(&work, output);
+    let mut chain = sealing::chain(setting)?;
+    let work = work_folder(setting, chain.store(), &run);
     let request = RunRequest {
         config,
         catalog: catalog.digest,
@@ -81,7 +92,18 @@ pub(super) fn run(setting: &Setting, period: Option<&str>, output: &Output) -> R
         overridden: clock::overrides().into_iter().collect(),
         salt_key: clock::random32().map_err(Failure::usage)?,
         tool: sealing::tool(),
+        interrupted,
     };
+    // The chain is locked only now: the process that had opened the run may have ended it meanwhile.
+    let still = |left: &Interrupted| Interrupted::find(chain.links()).is_some_and(|now| now.run == left.run);
+    match (&request.interrupted, left.filter(|(left, _)| still(left))) {
+        (None, Some((left, work))) => give_up(&mut chain, &left, &request, &aws, &work, output)?,
+        (Some(gone), None) => {
+            return Err(Failure::usage(format!("the run {} was ended meanwhile, by another process", gone.run)));
+        }
+        _ => {}
+    }
+    report_leftovers(&request.work, output);
     output.say(format!("Run {} for {}", request.run, request.period.label));
     let report = runtime.block_on(async {
         let (stop, stopped) = watch::channel(None);
@@ -105,15 +127,62 @@ pub(super) fn run(setting: &Setting, period: Option<&str>, output: &Output) -> R
     Ok(if report.aborted.is_some() || gaps { Exit::Incomplete } else { Exit::Done })
 }
 
+/// The run that an earlier process left open, and its working folder; `None` where it is not on this machine.
+fn left(setting: &Setting) -> Result<Option<(Interrupted, PathBuf)>, Failure> {
+    let store = sealing::store(setting)?;
+    let found = Interrupted::find(&chain::read(&*store).map_err(Failure::usage)?);
+    Ok(found
+        .map(|left| (work_folder(setting, &*store, &left.run), left))
+        .filter(|(work, _)| work.is_dir())
+        .map(|(w, l)| (l, w)))
+}
+
+/// Refuses to go on with a run that was begun under other conditions.
+fn may_go_on(left: &Interrupted, setting: &Setting, catalog: Sha256Digest, period: &Period) -> Result<(), Failure> {
+    let changed = if left.configuration != Some(setting.config.digest) {
+        "the configuration is another than the one that it was opened with"
+    } else if left.catalog != Some(catalog) {
+        "the catalogue is another than the one that it was opened with"
+    } else if left.period != *period {
+        "it belongs to another period"
+    } else {
+        return Ok(());
+    };
+    Err(Failure::usage(format!(
+        "the interrupted run {} cannot go on: {changed}. Put it back, or run 'orgproof collect' without --resume, which seals what \
+         the run gathered as aborted and begins anew",
+        left.run
+    )))
+}
+
+/// Seals what an interrupted run gathered, before a new one begins.
+fn give_up(
+    chain: &mut Chain,
+    left: &Interrupted,
+    request: &RunRequest<'_>,
+    aws: &Aws,
+    work: &Path,
+    output: &Output,
+) -> Result<(), Failure> {
+    let discovery = audit::discovery_task(aws, request.config);
+    let sealed = interrupted::abandon(chain, left, request, discovery, work).map_err(Failure::incomplete)?;
+    output.say(format!(
+        "The run {} had been interrupted; what it gathered is sealed as aborted in {}",
+        left.run,
+        sealed.archive.as_deref().unwrap_or("the chain")
+    ));
+    Ok(())
+}
+
 /// A folder for raw evidence: in the store's own, on the same disk; beside the configuration where the store is not local.
-fn work_folder(setting: &Setting, chain: &Chain, run: &str) -> PathBuf {
+fn work_folder(setting: &Setting, store: &dyn Store, run: &str) -> PathBuf {
     let elsewhere = || setting.base.join(".orgproof-work").join(run);
-    chain.store().local_path(&format!("work/{run}")).unwrap_or_else(elsewhere)
+    store.local_path(&format!("work/{run}")).unwrap_or_else(elsewhere)
 }
 
 /// Names what earlier runs left unsealed. The chain's lock is held: no run of this store is under way.
 fn report_leftovers(work: &Path, output: &Output) {
-    for left in work.parent().map(spool::leftovers).unwrap_or_default() {
+    for left in work.parent().map(spool::leftovers).unwrap_or_default().into_iter().filter(|left| left != work) {
         output.error(format!(
             "note: {} holds raw evidence of a run that ended without sealing it; it is kept: remove it when you need it no more",
             left.display()

@@ -32,7 +32,7 @@ pub(super) fn run(args: &Args, output: &Output) -> Result<Exit, Failure> {
         #[cfg(feature = "aws")]
         Command::Plan => plan::run(&Setting::load(path)?, output),
         #[cfg(feature = "aws")]
-        Command::Collect { period } => collect::run(&Setting::load(path)?, period.as_deref(), output),
+        Command::Collect { period, resume } => collect::run(&Setting::load(path)?, period.as_deref(), *resume, output),
         Command::Assess { period, with, out } => {
             assess::run(&Setting::load(path)?, period.as_deref(), with, out.as_deref(), output)
         }
