@@ -3,9 +3,9 @@
 use std::{collections::BTreeMap, io};
 
 use super::{
-    guards,
+    guards, packs,
     population::{Gap, Population},
-    silence,
+    products, silence,
     verdict::{Line, Standing},
 };
 use crate::{
@@ -66,6 +66,14 @@ impl Asker<'_> {
             }
             Ask::State { state, of } => {
                 self.reach(check, &states::question(state, of.as_deref()), &reach_of_state(state), each)
+            }
+            Ask::ConformancePack { name } => {
+                let mut asked = packs::Asked::new(self, check, name)?;
+                self.accounts(check, Vec::new(), |account| asked.lines(account), each)
+            }
+            Ask::Product(ask) => {
+                let mut asked = products::Asked::new(self, check, ask)?;
+                self.accounts(check, Vec::new(), |account| asked.lines(account), each)
             }
         }
     }
@@ -192,7 +200,14 @@ impl Asker<'_> {
         Ok(seen)
     }
 
-    fn first_gap(&self, account: &AccountId, region: &Region, needs: &[Collector], seen: bool) -> Option<Gap> {
+    /// Returns the first hole in what the collectors should have brought of a target; `seen` where something came through.
+    pub(super) fn first_gap(
+        &self,
+        account: &AccountId,
+        region: &Region,
+        needs: &[Collector],
+        seen: bool,
+    ) -> Option<Gap> {
         let gaps = needs.iter().filter_map(|collector| self.population.gap(account, region, *collector));
         // A service that says of itself that it is off has answered the question whether it is on.
         gaps.into_iter().find(|gap| !(gap.off && seen && needs.len() == 1))
@@ -255,12 +270,13 @@ impl Asker<'_> {
         Some(self.gap(check, (account, home), gap))
     }
 
-    fn gap(&self, check: &Check, target: (&AccountId, &Region), gap: Gap) -> Line {
+    pub(super) fn gap(&self, check: &Check, target: (&AccountId, &Region), gap: Gap) -> Line {
         let silence = Silence { status: ObservationStatus::NotAssessed, why: gap.why, evidence: gap.evidence };
         self.silent(check, target, silence)
     }
 
-    fn silent(&self, check: &Check, target: (&AccountId, &Region), silence: Silence) -> Line {
+    /// A line where there is no answer.
+    pub(super) fn silent(&self, check: &Check, target: (&AccountId, &Region), silence: Silence) -> Line {
         let line = self.line(check, target, silence.status, silence.why);
         Line { line: ResultLine { evidence: silence.evidence, ..line }, standing: Standing::Counted }
     }
@@ -293,7 +309,7 @@ fn reach_of_state(state: &str) -> Reach {
         states::SECURITYHUB_ENABLED => Reach::Targets(vec![Collector::SecurityhubHub]),
         states::REGION_COVERED => Reach::Accounts(Collector::Regions),
         states::AGGREGATOR_COMPLETE => Reach::Central(Collector::ConfigAggregator),
-        states::REMEDIATION_CONFIGURED => Reach::Targets(vec![Collector::ConfigRules]),
+        states::REMEDIATION_CONFIGURED | states::CONFORMANCE_PACK => Reach::Targets(vec![Collector::ConfigRules]),
         states::REMEDIATION_EXECUTED => {
             Reach::Targets(vec![Collector::ConfigRecorder, Collector::ConfigRules, Collector::ConfigCompliance])
         }
@@ -301,7 +317,8 @@ fn reach_of_state(state: &str) -> Reach {
     }
 }
 
-fn observed(check: &Check, observation: Observation) -> Line {
+/// The line of an observation as it stands.
+pub(super) fn observed(check: &Check, observation: Observation) -> Line {
     let why = observation.why.unwrap_or_else(|| {
         match observation.status {
             ObservationStatus::Pass => "the source reports compliance",

@@ -13,6 +13,11 @@
 //! | rule not deployed, control disabled or in no standard | not assessed |
 //! | rule or control on and run, no answer, recorder records all its resource types | not applicable |
 //! | the same, but recorder off, type not recorded or not known, rule failed or never ran | not assessed |
+//! | conformance pack: each of its rules, as a rule | as above; pack not there or not complete, its rules not read or not deployed: not assessed |
+//! | product's finding of the severity asked for, open longer than allowed, or not known since when / not longer | fail / pass, with its age |
+//! | the same, suppressed or marked as resolved by a person | not assessed, with the note |
+//! | no such finding, and the product is on (an answer says so, none denies it) and reports to Security Hub | pass |
+//! | the same, but off, not known to be on, or not reporting | not assessed |
 //! | Region not opted in, and not named by the configuration | none: outside the population |
 //! | account out of scope; management account under SCPs | not applicable, shown, never counted |
 //! | global resources | a Region that answers speaks for the account's Regions that do not; each resource counts once, the worst answer |
@@ -33,7 +38,9 @@
 
 mod guards;
 mod lines;
+mod packs;
 mod population;
+mod products;
 pub mod questions;
 mod requirement;
 mod results;

@@ -10,7 +10,7 @@ use crate::{
     observe::{ControlState, Observed, RESOURCE_COMPLIANCE, RuleState, Standing, TargetState, states},
 };
 
-fn unknown(why: impl Into<String>) -> Silence {
+pub(super) fn unknown(why: impl Into<String>) -> Silence {
     Silence { status: ObservationStatus::NotAssessed, why: why.into(), evidence: None }
 }
 
@@ -49,11 +49,12 @@ pub(super) fn explain(
             Silence { evidence: state.rules_evidence.clone(), ..unknown(format!("{of}: {why}")) }
         }
         Ask::State { state, .. } => unknown(format!("{state} was not observed")),
-        Ask::GuardedActions { .. } => unknown("it is asked of accounts"),
+        Ask::GuardedActions { .. } | Ask::ConformancePack { .. } | Ask::Product(_) => unknown("it is asked otherwise"),
     }
 }
 
-fn rule(state: &TargetState, identifier: &str, rule: Option<&RuleState>, types: &[String]) -> Silence {
+/// Explains the silence of a deployed rule, or of one that is not.
+pub(super) fn rule(state: &TargetState, identifier: &str, rule: Option<&RuleState>, types: &[String]) -> Silence {
     if !state.rules_listed {
         return unknown("the deployed rules were not listed");
     }

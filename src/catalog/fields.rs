@@ -109,6 +109,13 @@ impl Reader<'_> {
         values.iter().filter_map(|value| self.string(t, key, value)).collect()
     }
 
+    pub(super) fn required_number(&mut self, t: &Table<'_, '_>, key: &str) -> Option<At<i64>> {
+        if !t.table.contains_key(key) {
+            self.missing(t, key);
+        }
+        self.number(t, key)
+    }
+
     pub(super) fn number(&mut self, t: &Table<'_, '_>, key: &str) -> Option<At<i64>> {
         let value = t.table.get(key)?;
         let line = self.lines.of(value.span().start);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::Sha256Digest;
+use crate::model::{Question, Sha256Digest};
 
 pub mod facts;
 mod fault;
@@ -251,6 +251,26 @@ pub enum Ask {
         /// A parameter of the state, such as the rule whose remediation must be configured.
         of: Option<String>,
     },
+    /// A conformance pack: everything that its rules say.
+    ConformancePack {
+        /// Its name in the account; an organisation's pack by the name that it has there, without AWS's prefix and suffix.
+        name: String,
+    },
+    /// What a product (GuardDuty, Inspector, Macie, IAM Access Analyzer or another) has found.
+    Product(ProductAsk),
+}
+
+/// Which findings of a product fail, and what says that it is on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ProductAsk {
+    /// Name as in the product's ARN: `guardduty`, `inspector`, `macie`, `access-analyzer`, or `company/product`.
+    pub product: String,
+    /// Findings below it are not asked for.
+    pub min_severity: Severity,
+    /// Days for which a finding may be open: 0 where none may.
+    pub max_age_days: u16,
+    /// Answers that say whether the product is on: one has to pass, and none may fail. `SecurityHub` or `ConfigRule`; never empty.
+    pub enabled_by: Vec<Question>,
 }
 
 /// Whether a denial under conditions counts as one.

@@ -1,11 +1,12 @@
-//! A check's question: the four kinds, and their identifiers against AWS's published lists.
+//! A check's question: its kinds, and their identifiers against AWS's published lists.
 
 use super::{
-    Ask, Conditional, facts,
+    Ask, Conditional, ProductAsk, facts,
     raw::{At, UnvalidatedAsk},
     suggest::did_you_mean,
-    validate::{Identifiers, Validator},
+    validate::{Identifiers, SEVERITIES, Validator},
 };
+use crate::model::Question;
 
 const CONDITIONAL: &[(&str, Conditional)] = &[("accept", Conditional::Accept), ("question", Conditional::Question)];
 
@@ -41,7 +42,56 @@ pub(super) fn ask(v: &mut Validator<'_>, raw: &UnvalidatedAsk, identifiers: Iden
             }
             Ask::State { state: state.value.clone(), of: of.as_ref().map(|of| of.value.clone()) }
         }
+        UnvalidatedAsk::ConformancePack(name) => Ask::ConformancePack { name: name.value.clone() },
+        UnvalidatedAsk::Product { product, min_severity, max_age_days, enabled_by } => {
+            let enabled_by = self::enabled_by(v, enabled_by, identifiers);
+            let days = max_age_days.as_ref().and_then(|days| days_of(v, days));
+            let severity = min_severity.as_ref().and_then(|word| v.word(word, SEVERITIES));
+            Ask::Product(ProductAsk {
+                product: product.value.clone(),
+                min_severity: severity?,
+                max_age_days: days?,
+                enabled_by,
+            })
+        }
     })
+}
+
+fn days_of(v: &mut Validator<'_>, days: &At<i64>) -> Option<u16> {
+    let within = u16::try_from(days.value).ok().filter(|days| *days <= 366);
+    if within.is_none() {
+        v.fault("invalid-value", days.line, format!("{} is not between 0 and 366 days", days.value));
+    }
+    within
+}
+
+/// Reads the answers that say whether a product is on, written as shipped checks are called: `securityhub/…` or `config/…`.
+fn enabled_by(
+    v: &mut Validator<'_>,
+    (line, answers): &(usize, Vec<At<String>>),
+    identifiers: Identifiers,
+) -> Vec<Question> {
+    if answers.is_empty() {
+        v.fault("empty-list", *line, "enabled-by names nothing that says whether the product is on".to_owned());
+    }
+    let mut questions = Vec::new();
+    for At { value, line } in answers {
+        let named = |name: &str| At { value: name.to_owned(), line: *line };
+        if let Some(control) = value.strip_prefix("securityhub/") {
+            if identifiers == Identifiers::Checked {
+                security_hub(v, &named(control));
+            }
+            questions.push(Question::SecurityHub(control.to_owned()));
+        } else if let Some(rule) = value.strip_prefix("config/") {
+            if identifiers == Identifiers::Checked {
+                config_rule(v, &named(rule));
+            }
+            questions.push(Question::ConfigRule(rule.to_owned()));
+        } else {
+            v.fault("invalid-value", *line, format!("{value:?} is neither securityhub/<control> nor config/<rule>"));
+        }
+    }
+    questions
 }
 
 fn config_rule(v: &mut Validator<'_>, identifier: &At<String>) {

@@ -128,6 +128,21 @@ pub(super) struct UnvalidatedCheck {
 pub(super) enum UnvalidatedAsk {
     ConfigRule(At<String>),
     SecurityHub(At<String>),
-    GuardedActions { line: usize, actions: Vec<At<String>>, conditional: Option<At<String>> },
-    State { state: At<String>, of: Option<At<String>> },
+    GuardedActions {
+        line: usize,
+        actions: Vec<At<String>>,
+        conditional: Option<At<String>>,
+    },
+    State {
+        state: At<String>,
+        of: Option<At<String>>,
+    },
+    ConformancePack(At<String>),
+    Product {
+        product: At<String>,
+        min_severity: Option<At<String>>,
+        max_age_days: Option<At<i64>>,
+        /// The line of the check, and the answers that say whether the product is on.
+        enabled_by: (usize, Vec<At<String>>),
+    },
 }

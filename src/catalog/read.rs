@@ -50,6 +50,11 @@ pub(super) const CHECK_KEYS: &[&str] = &[
     "conditional",
     "state",
     "of",
+    "conformance-pack",
+    "product",
+    "min-severity",
+    "max-age-days",
+    "enabled-by",
     "severity",
     "pass",
     "fail",
@@ -235,6 +240,13 @@ impl Reader<'_> {
         }
         if let Some(state) = self.optional(t, "state") {
             questions.push(UnvalidatedAsk::State { state, of: self.optional(t, "of") });
+        }
+        questions.extend(self.optional(t, "conformance-pack").map(UnvalidatedAsk::ConformancePack));
+        if let Some(product) = self.optional(t, "product") {
+            let min_severity = self.required(t, "min-severity");
+            let max_age_days = self.required_number(t, "max-age-days");
+            let enabled_by = (t.line, self.strings(t, "enabled-by"));
+            questions.push(UnvalidatedAsk::Product { product, min_severity, max_age_days, enabled_by });
         }
         questions
     }

@@ -310,7 +310,7 @@ impl Validator<'_> {
         if let Some(id) = &raw.id {
             self.id(id, "check", true);
         }
-        let kinds = "config-rule, securityhub, guarded-actions or state";
+        let kinds = "config-rule, securityhub, guarded-actions, state, product or conformance-pack";
         let question = match &raw.questions[..] {
             [question] => ask(self, question, identifiers),
             [] => {
@@ -372,7 +372,7 @@ const CONFIDENCES: &[(&str, Confidence)] = &[
     ("judgement", Confidence::Judgement),
 ];
 
-const SEVERITIES: &[(&str, Severity)] = &[
+pub(super) const SEVERITIES: &[(&str, Severity)] = &[
     ("informational", Severity::Informational),
     ("low", Severity::Low),
     ("medium", Severity::Medium),

@@ -381,6 +381,14 @@ fn question(ask: &Ask) -> String {
         Ask::GuardedActions { actions, .. } => format!("denied by service control policy: {}", actions.join(", ")),
         Ask::State { state, of: Some(of) } => format!("state {state} of {of}"),
         Ask::State { state, of: None } => format!("state {state}"),
+        Ask::ConformancePack { name } => format!("every rule of conformance pack {name}"),
+        Ask::Product(ask) => format!(
+            "no finding of {} of severity {:?} or worse is open for more than {} days; on where it says so: {}",
+            ask.product,
+            ask.min_severity,
+            ask.max_age_days,
+            ask.enabled_by.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+        ),
     }
 }
 

@@ -20,15 +20,31 @@ pub(super) async fn collect(job: &Job<'_>) {
     let request = client.describe_config_rule_evaluation_status();
     let evaluated = pages!(job.caller, Quota::CONFIG, "DescribeConfigRuleEvaluationStatus", request, |_| ());
     job.keep(Weight::Auxiliary, evaluated);
+    packs(job).await;
+    remediation(job, &rules).await;
+}
+
+/// Which packs there are, how they stand, and which rules each brought.
+async fn packs(job: &Job<'_>) {
+    let client = job.caller.config_client();
+    let mut names = BTreeSet::new();
     let request = client.describe_conformance_packs();
     let packs = pages!(job.caller, Quota::CONFIG, "DescribeConformancePacks", request, |page| {
-        job.saw(page.conformance_pack_details.map_or(0, |p| p.len()));
+        let found = page.conformance_pack_details.unwrap_or_default();
+        job.saw(found.len());
+        names.extend(found.into_iter().map(|p| p.conformance_pack_name));
     });
     job.keep(Weight::Auxiliary, packs);
     let request = client.describe_conformance_pack_status();
     let status = pages!(job.caller, Quota::CONFIG, "DescribeConformancePackStatus", request, |_| ());
     job.keep(Weight::Auxiliary, status);
-    remediation(job, &rules).await;
+    for name in &names {
+        let request = client.describe_conformance_pack_compliance().conformance_pack_name(name).limit(1000);
+        let rules: Result<(), Failure> =
+            pages!(job.caller, Quota::CONFIG, "DescribeConformancePackCompliance", request, |_| ());
+        // The pack went away meanwhile: then there is nothing to report on it.
+        job.keep_unless(Weight::Auxiliary, &[Signal::Absent, Signal::Changed], rules);
+    }
 }
 
 async fn remediation(job: &Job<'_>, rules: &BTreeSet<String>) {

@@ -1,4 +1,4 @@
-//! Security Hub in one target: the hub, its standards, and how each control is set.
+//! Security Hub in one target: the hub, its standards, how each control is set, and which products report to it.
 
 use std::collections::BTreeSet;
 
@@ -19,6 +19,7 @@ pub(super) async fn collect(job: &Job<'_>) {
             job.saw(1);
             standards(job).await;
             controls(job).await;
+            products(job).await;
         }
         // Also 404: a hub that is not there is switched off.
         Err(failure) if failure.signal == Signal::Absent => {
@@ -70,6 +71,16 @@ async fn controls(job: &Job<'_>) {
             job.fail(Weight::Auxiliary, unprocessed("BatchGetSecurityControls", left.len()));
         }
     }
+}
+
+/// Asks which products report to Security Hub here: without that, "no finding" of a product says nothing.
+async fn products(job: &Job<'_>) {
+    let client = job.caller.securityhub_client();
+    let request = client.list_enabled_products_for_import().max_results(100);
+    let listed = pages!(job.caller, QUOTA, "ListEnabledProductsForImport", request, |page| {
+        job.saw(page.product_subscriptions.map_or(0, |p| p.len()));
+    });
+    job.keep(Weight::Auxiliary, listed);
 }
 
 /// Reads the settings of controls; returns those that AWS left unprocessed.

@@ -1,6 +1,6 @@
 //! Which operation brings which kind of answer. Operations that are kept as evidence only have none.
 
-use super::{aggregator, compliance, findings, hub, recorder, rules, wire::Strings};
+use super::{aggregator, compliance, findings, hub, packs, recorder, rules, wire::Strings};
 use crate::model::{Call, TaskId};
 
 /// An answer, read.
@@ -30,6 +30,11 @@ pub(super) enum Answer {
     StandardControls(Vec<hub::RawControl>),
     SecurityControls(Vec<hub::RawControl>),
     Findings(Vec<findings::FindingRow>),
+    /// Subscriptions to products, by ARN.
+    Products(Vec<String>),
+    Packs(Vec<packs::RawPack>),
+    PackStatuses(Vec<packs::RawPackStatus>),
+    PackRules(Vec<packs::RawPackRule>),
     /// Security Hub's own word that the account is not subscribed.
     NotSubscribed,
 }
@@ -68,6 +73,10 @@ pub(super) fn read(call: &Call, body: &[u8], strings: &mut Strings) -> Option<Re
         "GetEnabledStandards" => list(hub::standards(body), Answer::Standards),
         "DescribeStandardsControls" => list(hub::standard_controls(body), Answer::StandardControls),
         "BatchGetSecurityControls" => list(hub::security_controls(body), Answer::SecurityControls),
+        "ListEnabledProductsForImport" => list(hub::products(body), Answer::Products),
+        "DescribeConformancePacks" => list(packs::packs(body), Answer::Packs),
+        "DescribeConformancePackStatus" => list(packs::statuses(body), Answer::PackStatuses),
+        "DescribeConformancePackCompliance" => list(packs::rules(body), Answer::PackRules),
         "GetFindings" => list(findings::findings(body, task, strings), Answer::Findings),
         _ => return None,
     })

@@ -9,6 +9,7 @@ use super::{
     answer::Answer,
     compliance::{RawVerdict, Row},
     findings::FindingRow,
+    packs::RawPacks,
     pages::{Listing, Page},
     recorder::{RawRecorder, RawStatus},
     rules::{RawEvaluation, RawExecution, RawRemediation, RawRule},
@@ -61,6 +62,7 @@ pub(super) struct TargetFacts {
     pub hub: HubState,
     pub security_controls: HubState,
     pub findings: Vec<Page<Vec<FindingRow>>>,
+    pub packs: RawPacks,
 }
 
 /// Files a listing under its target.
@@ -80,6 +82,17 @@ pub(super) fn take(task: &TaskId, listing: Listing<Answer>, run: &mut RunFacts, 
                 target.selected |= operation.starts_with("Select");
                 target.rows.push(Page { value: rows, at, source });
             }
+            Answer::Products(all) if complete => {
+                let products = target.hub.products.get_or_insert_default();
+                products.extend(all.iter().filter_map(|arn| super::findings::product(arn)).map(str::to_owned));
+            }
+            Answer::Products(_) => {}
+            Answer::Packs(all) => target.packs.take(all, complete, &seen()),
+            Answer::PackStatuses(all) => target.packs.take_statuses(all),
+            Answer::PackRules(all) if complete => {
+                target.packs.take_rules(request.param("ConformancePackName").unwrap_or_default(), all);
+            }
+            Answer::PackRules(_) => {}
             Answer::Findings(rows) => target.findings.push(Page { value: rows, at, source }),
             Answer::Recorders(all) => append(&mut target.recorders, all, seen()),
             Answer::RecorderStatuses(all) => append(&mut target.statuses, all, seen()),

@@ -15,8 +15,6 @@ struct RawFinding {
     #[serde(default)]
     region: Option<String>,
     #[serde(default)]
-    product_name: Option<String>,
-    #[serde(default)]
     product_arn: Option<String>,
     #[serde(default)]
     generator_id: Option<String>,
@@ -37,6 +35,10 @@ struct RawFinding {
     resources: Vec<RawResource>,
     #[serde(default, deserialize_with = "time")]
     updated_at: Option<Time>,
+    #[serde(default, deserialize_with = "time")]
+    created_at: Option<Time>,
+    #[serde(default, deserialize_with = "time")]
+    first_observed_at: Option<Time>,
 }
 
 #[derive(Deserialize)]
@@ -121,9 +123,12 @@ pub(super) fn findings(body: &[u8], task: &TaskId, strings: &mut Strings) -> Res
         if finding.resources.is_empty() {
             return Err("it holds a finding without a resource".to_owned());
         }
-        let Some(question) = question(&finding) else { continue };
-        let question = Arc::new(question);
+        let question = Arc::new(question(&finding));
         let (status, why) = judge(&finding, &question);
+        let since = match *question {
+            Question::Product(_) => finding.first_observed_at.into_iter().chain(finding.created_at).min(),
+            _ => finding.updated_at,
+        };
         let rule = rule(&finding, strings);
         for resource in &finding.resources {
             rows.push(FindingRow {
@@ -132,7 +137,7 @@ pub(super) fn findings(body: &[u8], task: &TaskId, strings: &mut Strings) -> Res
                 id: resource.id.as_str().into(),
                 status,
                 why: why.as_deref().map(Into::into),
-                since: finding.updated_at.map(|t| t.0),
+                since: since.map(|t| t.0),
                 rule: rule.clone(),
             });
         }
@@ -140,23 +145,38 @@ pub(super) fn findings(body: &[u8], task: &TaskId, strings: &mut Strings) -> Res
     Ok((rows, more))
 }
 
-fn question(finding: &RawFinding) -> Option<Question> {
+fn question(finding: &RawFinding) -> Question {
     let control = finding.compliance.as_ref().and_then(|c| c.security_control_id.as_deref());
     let generator = finding.generator_id.as_deref().and_then(|g| g.strip_prefix("security-control/"));
     if let Some(control) = control.or(generator).filter(|c| !c.is_empty()) {
-        return Some(Question::SecurityHub(control.to_owned()));
+        return Question::SecurityHub(control.to_owned());
     }
-    let from_arn = || finding.product_arn.as_deref().and_then(|arn| arn.rsplit('/').next());
-    let product = finding.product_name.as_deref().or_else(from_arn).filter(|p| !p.is_empty())?;
-    let product = product.strip_prefix("Amazon ").or(product.strip_prefix("AWS ")).unwrap_or(product);
-    let slug: String =
-        product.chars().map(|c| if c.is_alphanumeric() { c.to_ascii_lowercase() } else { '-' }).collect();
     let severity = finding.severity.as_ref().and_then(|s| s.label.as_deref()).unwrap_or("unknown");
-    Some(Question::Product(format!("{slug}:{}", severity.to_ascii_lowercase())))
+    let state = match workflow(finding) {
+        "SUPPRESSED" => "suppressed",
+        "RESOLVED" => "resolved",
+        _ => "open",
+    };
+    let product = finding.product_arn.as_deref().and_then(product).unwrap_or("unidentified");
+    Question::Product(format!("{product}:{}:{state}", severity.to_ascii_lowercase()))
+}
+
+/// Returns the product of an ARN of a product or of a subscription to one: `guardduty`, or `company/product` where it is not AWS's.
+///
+/// `arn:aws:securityhub:eu-west-1::product/aws/guardduty`,
+/// `arn:aws:securityhub:eu-west-1:111122223333:product-subscription/aws/guardduty`.
+pub(super) fn product(arn: &str) -> Option<&str> {
+    let resource = arn.splitn(6, ':').nth(5)?;
+    let name = resource.strip_prefix("product/").or(resource.strip_prefix("product-subscription/"))?;
+    Some(name.strip_prefix("aws/").unwrap_or(name)).filter(|name| !name.is_empty())
+}
+
+fn workflow(finding: &RawFinding) -> &str {
+    finding.workflow.as_ref().and_then(|w| w.status.as_deref()).unwrap_or_default()
 }
 
 fn judge(finding: &RawFinding, question: &Question) -> (ObservationStatus, Option<String>) {
-    let workflow = finding.workflow.as_ref().and_then(|w| w.status.as_deref()).unwrap_or_default();
+    let workflow = workflow(finding);
     if workflow == "SUPPRESSED" {
         return (ObservationStatus::NotAssessed, Some(suppressed(finding)));
     }
@@ -252,12 +272,28 @@ mod tests {
     }
 
     #[test]
-    fn products_go_by_name_and_severity() {
-        let rows = read(serde_json::json!({"Compliance": null, "ProductName": "IAM Access Analyzer",
-            "Severity": {"Label": "HIGH"}, "Workflow": {"Status": "NEW"}}))
-        .unwrap();
-        assert_eq!(rows[0].question.to_string(), "product/iam-access-analyzer:high");
-        assert_eq!(rows[0].status, Fail);
+    fn products_go_by_arn_severity_and_state_and_are_as_old_as_their_first_sight() {
+        let finding = |workflow: &str| {
+            let rows = read(serde_json::json!({"Compliance": null, "Severity": {"Label": "HIGH"},
+                "ProductArn": "arn:aws:securityhub:eu-west-1::product/aws/access-analyzer",
+                "Workflow": {"Status": workflow}, "CreatedAt": "2026-10-02T00:00:00Z",
+                "FirstObservedAt": "2026-10-01T00:00:00Z"}));
+            let row = rows.unwrap().remove(0);
+            assert_eq!(row.since, "2026-10-01T00:00:00Z".parse().ok());
+            (row.question.to_string(), row.status)
+        };
+        assert_eq!(finding("NEW"), ("product/access-analyzer:high:open".to_owned(), Fail));
+        assert_eq!(finding("NOTIFIED"), ("product/access-analyzer:high:open".to_owned(), Fail));
+        assert_eq!(finding("SUPPRESSED"), ("product/access-analyzer:high:suppressed".to_owned(), NotAssessed));
+        assert_eq!(finding("RESOLVED"), ("product/access-analyzer:high:resolved".to_owned(), NotAssessed));
+    }
+
+    #[test]
+    fn a_product_and_a_subscription_to_it_have_one_name() {
+        assert_eq!(product("arn:aws:securityhub:us-east-1::product/aws/guardduty"), Some("guardduty"));
+        assert_eq!(product("arn:aws:securityhub:us-east-1:1:product-subscription/aws/guardduty"), Some("guardduty"));
+        assert_eq!(product("arn:aws:securityhub:us-east-1::product/prowler/prowler"), Some("prowler/prowler"));
+        assert_eq!(product("arn:aws:securityhub:us-east-1:1:hub/default"), None);
     }
 
     #[test]

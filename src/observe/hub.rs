@@ -1,6 +1,6 @@
 //! Security Hub in one target: is it on, are its standards ready, which controls are enabled?
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -40,6 +40,7 @@ pub(super) struct RawControl {
 list_answer!(Standards, "StandardsSubscriptions", RawStandard);
 list_answer!(StandardControls, "Controls", RawControl);
 list_answer!(SecurityControls, "SecurityControls", RawControl);
+list_answer!(Products, "ProductSubscriptions", String);
 
 type List<T> = Result<(Vec<T>, bool), serde_json::Error>;
 
@@ -53,6 +54,10 @@ pub(super) fn standard_controls(body: &[u8]) -> List<RawControl> {
 
 pub(super) fn security_controls(body: &[u8]) -> List<RawControl> {
     SecurityControls::read(body)
+}
+
+pub(super) fn products(body: &[u8]) -> List<String> {
+    Products::read(body)
 }
 
 /// Whether a control is on in a target.
@@ -79,6 +84,8 @@ pub struct HubState {
     pub standards: usize,
     /// Controls by security control id.
     pub controls: BTreeMap<String, ControlState>,
+    /// Products whose findings it takes in, such as `guardduty`; `None` where that was not read to its end.
+    pub products: Option<BTreeSet<String>>,
 }
 
 impl HubState {

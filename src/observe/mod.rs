@@ -9,7 +9,8 @@
 //!      wins, in the order fail, not assessed, pass, not applicable.
 //!    - Security Hub controls by security control id, duplicates of several standards likewise. Only `PASSED` is a pass; a
 //!      suppression is "not assessed" with its note.
-//!    - Other products' findings as `product/<name>:<severity>`.
+//!    - Other products' findings as `product/<name>:<severity>:<state>`, the name by the product's ARN, the state `open`, `suppressed`
+//!      or `resolved`; of several about one resource the oldest open one.
 //!    - States that we read ourselves: see [`states`].
 //!
 //!    It reconciles: rules' verdicts against their rows, Config against Security Hub: see `compare`.
@@ -33,6 +34,7 @@ mod findings;
 pub(crate) mod fixture;
 mod hub;
 pub mod organization;
+mod packs;
 mod pages;
 mod reconcile;
 mod recorder;
@@ -102,6 +104,8 @@ pub struct TargetState {
     pub rules_listed: bool,
     /// The record of the rules: what "not deployed" rests on.
     pub rules_evidence: Option<EvidenceRef>,
+    /// True where the conformance packs were completely listed; what each is and brought is among the observations.
+    pub packs_listed: bool,
     /// Security Hub; `None` where it is off or was not completely described. Its controls are among [`Observed::standings`].
     pub hub: Option<HubState>,
     /// True where compliance was read from recorded `AWS::Config::ResourceCompliance` items.

@@ -3,6 +3,7 @@
 //! A rule that any view calls non-compliant, and of which no failing resource was read, is "not assessed" for the account.
 
 use std::{
+    cmp::Ordering,
     collections::{BTreeMap, BTreeSet, btree_map::Entry},
     io,
     sync::Arc,
@@ -47,6 +48,21 @@ impl<K: Ord> Joined<K> {
         match self.0.entry(key) {
             Entry::Vacant(free) => drop(free.insert(new)),
             Entry::Occupied(mut known) => known.get_mut().join(new),
+        }
+    }
+
+    /// Unites answers whose age is judged: of those that weigh the same the oldest stays, and one of unknown age is the oldest.
+    fn join_oldest(&mut self, key: K, new: Outcome) {
+        match self.0.entry(key) {
+            Entry::Vacant(free) => drop(free.insert(new)),
+            Entry::Occupied(mut known) => {
+                let age = |o: &Outcome| (rank(o.status), o.since);
+                match age(&new).cmp(&age(known.get())) {
+                    Ordering::Less => drop(known.insert(new)),
+                    Ordering::Equal => known.get_mut().join(new),
+                    Ordering::Greater => {}
+                }
+            }
         }
     }
 }
@@ -149,6 +165,9 @@ impl DrawnTarget {
         let outcomes = Outcomes::of(std::mem::take(&mut facts.rows));
         let remediation = states::of_remediation(target, &facts, &rules, &outcomes, compliance_sound);
         drawn.observations.extend(remediation);
+        if sound(Collector::ConfigRules) {
+            drawn.observations.extend(facts.packs.observations(target, &rules));
+        }
 
         let verdicts = of.aggregate.of(target, strings)?;
         let mut doubts = Vec::new();
@@ -210,8 +229,10 @@ impl DrawnTarget {
         let mut joined: Joined<(Arc<Question>, Arc<str>, Box<str>)> = Joined::default();
         for Page { value, at, source } in pages {
             for row in value {
+                let oldest_counts = matches!(*row.question, Question::Product(_));
                 let new = Outcome { status: row.status, why: row.why, since: row.since, at, source: source.clone() };
-                joined.join((row.question, row.kind, row.id), new);
+                let key = (row.question, row.kind, row.id);
+                if oldest_counts { joined.join_oldest(key, new) } else { joined.join(key, new) }
             }
         }
         self.observations.extend(joined.0.into_iter().map(|((question, kind, id), outcome)| {
@@ -257,6 +278,7 @@ fn state(
         recorder: recorder::judge(recorders, statuses, facts.channels),
         rules_listed,
         rules_evidence: facts.rules_listed.clone(),
+        packs_listed: rules_sound && facts.packs.listed(),
         hub: facts.hub_described.is_some().then_some(hub),
         selected: facts.selected && !facts.by_rule,
         direct_compliance: facts.direct_compliance,

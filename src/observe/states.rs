@@ -10,6 +10,7 @@
 //! | `remediation-configured` of a rule | each target with the rule | automatic remediation is attached | none, or manual only |
 //! | `remediation-executed` of a rule | each resource remediated or failing | the last execution succeeded | failed, or none ran |
 //! | `organization-all-features` | the organisation | feature set `ALL` | another |
+//! | `conformance-pack` of a name | each target with the pack, and each rule that it brought (`AWS::Config::ConfigRule`, by identifier) | the pack is complete; the rule is deployed | failed, or under way; not deployed |
 //! | `scp-enabled` | the organisation | service control policies are on at the root | off |
 //!
 //! A Region that was asked, and where a collector left a gap, is "not assessed" for `region-covered`.
@@ -48,6 +49,11 @@ pub const REMEDIATION_EXECUTED: &str = "remediation-executed";
 pub const ORGANIZATION_ALL_FEATURES: &str = "organization-all-features";
 /// Service control policies on at the root.
 pub const SCP_ENABLED: &str = "scp-enabled";
+
+/// A conformance pack is there and complete; not a state to ask for, but what the check of a pack builds on.
+pub const CONFORMANCE_PACK: &str = "conformance-pack";
+/// The resource type of a rule.
+pub const CONFIG_RULE: &str = "AWS::Config::ConfigRule";
 
 /// Every state that can be asked for.
 pub const ALL: [&str; 9] = [

@@ -3,6 +3,8 @@
 mod disagreements;
 mod guarded;
 mod laws;
+mod packs;
+mod products;
 mod spoiled;
 mod supplements;
 

@@ -27,6 +27,7 @@ pub(super) fn answer(call: &Call<'_>) -> Option<Answer> {
         "GetComplianceDetailsByConfigRule" => rules::details,
         "DescribeConformancePacks" => rules::packs,
         "DescribeConformancePackStatus" => rules::pack_status,
+        "DescribeConformancePackCompliance" => rules::pack_compliance,
         "DescribeRemediationConfigurations" => remediation::configurations,
         "DescribeRemediationExecutionStatus" => remediation::executions,
         "DescribeRemediationExceptions" => remediation::exceptions,

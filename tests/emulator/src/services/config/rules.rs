@@ -199,3 +199,25 @@ pub(super) fn pack_status(call: &Call<'_>) -> Answer {
     });
     call.list("ConformancePackStatusDetails", items.collect(), size)
 }
+
+/// The pack's rules, each with its verdict.
+pub(super) fn pack_compliance(call: &Call<'_>) -> Answer {
+    let size = call.page_size("Limit", 1000, 1000)?;
+    let name = call.required("ConformancePackName")?;
+    let estate = estate(call);
+    let declared = |rule: &DeployedRule<'_>| rule.declared.and_then(|d| d.pack.clone());
+    let of_pack = |pack: &str| format!("OrgConformsPack-{pack}-{}", hash::hex(&["org-pack", pack], 8)) == name;
+    if !pack_names(call).contains(name) {
+        return Err(AwsError::new("NoSuchConformancePackException", format!("Cannot find {name}")));
+    }
+    let rules = estate.rules().into_iter().filter(|rule| declared(rule).is_some_and(|pack| of_pack(&pack)));
+    let items: Vec<_> = rules
+        .map(|rule| {
+            let compliance = summed(&estate.evaluate(&rule), 25);
+            json!({"ConfigRuleName": rule.name, "ComplianceType": compliance["ComplianceType"], "Controls": []})
+        })
+        .collect();
+    let mut answer = call.list("ConformancePackRuleComplianceList", items, size)?;
+    answer["ConformancePackName"] = json!(name);
+    Ok(answer)
+}
