@@ -137,8 +137,14 @@ def config(judge, client):
     judge.pages(client, "describe_config_rule_evaluation_status", "ConfigRulesEvaluationStatus", Limit=7)
     states = judge.pages(client, "describe_compliance_by_config_rule", "ComplianceByConfigRules")
     judge.check(len(states) == len(rules), "rules and their states differ in number")
-    judge.pages(client, "describe_conformance_packs", "ConformancePackDetails")
+    packs = judge.pages(client, "describe_conformance_packs", "ConformancePackDetails")
     judge.pages(client, "describe_conformance_pack_status", "ConformancePackStatusDetails")
+    known = {rule["ConfigRuleName"] for rule in rules}
+    for pack in packs:
+        brought = judge.pages(
+            client, "describe_conformance_pack_compliance", "ConformancePackRuleComplianceList", ConformancePackName=pack["ConformancePackName"]
+        )
+        judge.check({rule["ConfigRuleName"] for rule in brought} <= known, "a pack brought a rule that is not there")
     detailed = set()
     for rule in rules:
         name = rule["ConfigRuleName"]
@@ -295,7 +301,8 @@ config:DescribeAggregateComplianceByConfigRules config:SelectAggregateResourceCo
 config:DescribeConfigurationRecorders config:DescribeConfigurationRecorderStatus config:DescribeDeliveryChannels
 config:DescribeDeliveryChannelStatus config:DescribeRetentionConfigurations config:DescribeConfigRules
 config:DescribeConfigRuleEvaluationStatus config:DescribeComplianceByConfigRule config:GetComplianceDetailsByConfigRule
-config:DescribeConformancePacks config:DescribeConformancePackStatus config:DescribeRemediationConfigurations
+config:DescribeConformancePacks config:DescribeConformancePackStatus config:DescribeConformancePackCompliance
+config:DescribeRemediationConfigurations
 config:DescribeRemediationExecutionStatus config:DescribeRemediationExceptions
 securityhub:DescribeHub securityhub:GetEnabledStandards securityhub:DescribeStandardsControls
 securityhub:ListSecurityControlDefinitions securityhub:BatchGetSecurityControls securityhub:ListStandardsControlAssociations
