@@ -110,6 +110,28 @@ pub struct Writer {
     pub holder: [u8; 16],
 }
 
+/// What a service refused, why, and what to do.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot {action} {name} in the store {store}: {said}. {advice}")]
+pub struct Refused {
+    /// What was tried.
+    pub action: &'static str,
+    /// The object, or `.` for the store itself.
+    pub name: String,
+    /// The store.
+    pub store: String,
+    /// The service's code and words.
+    pub said: String,
+    /// The next step.
+    pub advice: String,
+}
+
+impl From<Refused> for StoreError {
+    fn from(refused: Refused) -> Self {
+        Self::Refused(Box::new(refused))
+    }
+}
+
 /// Why a store did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -138,19 +160,8 @@ pub enum StoreError {
         wait: String,
     },
     /// The service that keeps the store refused, or did not answer.
-    #[error("cannot {action} {name} in the store {store}: {said}. {advice}")]
-    Refused {
-        /// What was tried.
-        action: &'static str,
-        /// The object, or `.` for the store itself.
-        name: String,
-        /// The store.
-        store: String,
-        /// The service's code and words.
-        said: String,
-        /// The next step.
-        advice: String,
-    },
+    #[error(transparent)]
+    Refused(Box<Refused>),
     /// The store is not of the kind that evidence needs.
     #[error("the store {store} cannot take evidence: {what}. {advice}")]
     Unfit {
@@ -224,7 +235,7 @@ fn open_as(url: &str, base: &Path, writer: Option<Writer>) -> Result<Box<dyn Sto
 /// # Errors
 /// Where the store refuses, the object is larger than any archive, or the disk is full.
 pub fn copy(store: &dyn Store, name: &str) -> Result<File, StoreError> {
-    let refused = |said: String| StoreError::Refused {
+    let refused = |said: String| Refused {
         action: "copy",
         name: name.to_owned(),
         store: store.url(),
@@ -235,7 +246,7 @@ pub fn copy(store: &dyn Store, name: &str) -> Result<File, StoreError> {
     let mut file = tempfile::tempfile().map_err(|e| refused(e.to_string()))?;
     let copied = io::copy(&mut store.read(name)?.take(MAX_COPY + 1), &mut file).map_err(|e| refused(e.to_string()))?;
     if copied > MAX_COPY {
-        return Err(refused(format!("it is larger than {MAX_COPY} bytes")));
+        return Err(refused(format!("it is larger than {MAX_COPY} bytes")).into());
     }
     file.flush().and_then(|()| file.rewind()).map_err(|e| refused(e.to_string()))?;
     Ok(file)

@@ -95,7 +95,7 @@ fn verify_history(store: &dyn Store, report: &mut Report) {
                 report.problem(Problem::new("object-rewritten", &input, message).file(&one.name));
             }
         }
-        Err(e @ StoreError::Refused { .. }) => {
+        Err(e @ StoreError::Refused(_)) => {
             report.unchecked("store-history", &input, format!("whether objects were hidden or written again: {e}"));
         }
         Err(e) => report.problem(Problem::new("input-unreadable", &input, e.to_string()).class(Class::Usage)),

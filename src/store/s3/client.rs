@@ -24,10 +24,13 @@ use aws_smithy_types::{config_bag::ConfigBag, error::metadata::ProvideErrorMetad
 use jiff::Timestamp;
 
 use super::{Place, Refusal, StoreError};
-use crate::aws::{self, Background};
+use crate::{
+    aws::{self, Background},
+    store::Refused,
+};
 
 /// How often something is asked at most.
-const TRIES: u32 = 6;
+const TRIES: u32 = 8;
 /// The longest wait between two attempts.
 const MAX_WAIT: Duration = Duration::from_secs(8);
 /// One attempt: a part over a slow line (16 MiB at 1 Mbit/s).
@@ -155,13 +158,8 @@ impl Client {
     }
 
     pub(super) fn refused(&self, action: &'static str, name: &str, refusal: &Refusal) -> StoreError {
-        StoreError::Refused {
-            action,
-            name: name.to_owned(),
-            store: self.place.url(),
-            said: refusal.said(),
-            advice: refusal.advice(action),
-        }
+        let (name, store) = (name.to_owned(), self.place.url());
+        Refused { action, name, store, said: refusal.said(), advice: refusal.advice(action) }.into()
     }
 }
 
@@ -203,11 +201,6 @@ fn service(sdk: &SdkConfig, region: &str, clock: &Clock) -> aws_sdk_s3::Client {
 }
 
 fn io(place: &Place, source: std::io::Error) -> StoreError {
-    StoreError::Refused {
-        action: "use",
-        name: ".".to_owned(),
-        store: place.url(),
-        said: source.to_string(),
-        advice: "Run again; if it repeats itself, report it".to_owned(),
-    }
+    let (name, advice) = (".".to_owned(), "Run again; if it repeats itself, report it".to_owned());
+    Refused { action: "use", name, store: place.url(), said: source.to_string(), advice }.into()
 }

@@ -33,7 +33,7 @@ use client::Client;
 use lease::Held;
 use meaning::Refusal;
 
-use super::{Guard, Store, StoreError, Tampering, Writer};
+use super::{Guard, Refused, Store, StoreError, Tampering, Writer};
 use crate::archive::path;
 
 /// The object that holds the writer's lease; no listing shows it.
@@ -130,13 +130,14 @@ impl S3Store {
     fn still_holds(&self, name: &str) -> Result<(), StoreError> {
         let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         match held.as_ref().map(|held| held.lost()) {
-            Some(Some(why)) => Err(StoreError::Refused {
+            Some(Some(why)) => Err(Refused {
                 action: "write",
                 name: name.to_owned(),
                 store: self.url(),
                 said: format!("the writer's lease was lost ({why}), so that another run may be writing"),
                 advice: "Run again; what this run had sealed stays".to_owned(),
-            }),
+            }
+            .into()),
             _ => Ok(()),
         }
     }

@@ -28,6 +28,9 @@ struct Arguments {
     /// Whether some pages come empty, with a token.
     #[arg(long, default_value = "on", value_parser = ["on", "off"])]
     empty_pages: String,
+    /// Keys of the auditor (ID:SECRET), where another look-alike is to know them too.
+    #[arg(long, value_name = "ID:SECRET")]
+    auditor_key: Option<String>,
     /// Seed of the generated organisation.
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -74,7 +77,9 @@ async fn run(arguments: Arguments) -> Result<(), String> {
             },
         ),
     };
+    let split = |key: &String| key.split_once(':').map(|(id, secret)| (id.to_owned(), secret.to_owned()));
     let options = Options {
+        auditor_key: arguments.auditor_key.as_ref().and_then(split),
         port: arguments.port,
         at: arguments.at,
         quotas: arguments.quotas == "on",

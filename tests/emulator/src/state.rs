@@ -28,11 +28,13 @@ pub struct Options {
     pub quotas: bool,
     /// Whether some pages come empty, with a token.
     pub empty_pages: bool,
+    /// Access key id and secret of the auditor, where another look-alike beside this one is to know them too.
+    pub auditor_key: Option<(String, String)>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { port: 0, at: None, quotas: true, empty_pages: true }
+        Self { port: 0, at: None, quotas: true, empty_pages: true, auditor_key: None }
     }
 }
 
@@ -88,7 +90,11 @@ impl State {
     pub fn new(declared: Organization, options: Options) -> Self {
         let now = options.at.unwrap_or_else(Timestamp::now);
         let mint = Mint::new(&format!("{} {}", declared.id, declared.seed));
-        let identities = identities(&declared, &mint);
+        let mut identities = identities(&declared, &mint);
+        if let (Some((access_key, secret)), Some((_, keys, _))) = (options.auditor_key.clone(), identities.first_mut())
+        {
+            *keys = Keys { access_key, secret, token: None };
+        }
         let moving = Moving {
             clock: options.at,
             world: Arc::new(World::at(&declared, now)),
