@@ -112,7 +112,7 @@ pub struct Writer {
 
 /// What a service refused, why, and what to do.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot {action} {name} in the store {store}: {said}. {advice}")]
+#[error("cannot {action} {}the store {store}: {said}. {advice}", if name == "." { String::new() } else { format!("{name} in ") })]
 pub struct Refused {
     /// What was tried.
     pub action: &'static str,
@@ -163,7 +163,7 @@ pub enum StoreError {
     #[error(transparent)]
     Refused(Box<Refused>),
     /// The store is not of the kind that evidence needs.
-    #[error("the store {store} cannot take evidence: {what}. {advice}")]
+    #[error("the store {store} cannot be used: {what}. {advice}")]
     Unfit {
         /// The store.
         store: String,

@@ -52,7 +52,19 @@ impl Refusal {
                 (code, answer.err().message().unwrap_or_default().to_owned())
             }
             SdkError::TimeoutError(_) => ("timeout".to_owned(), "no answer in time".to_owned()),
-            SdkError::DispatchFailure(_) | SdkError::ResponseError(_) => ("transport".to_owned(), causes(error)),
+            SdkError::DispatchFailure(_) | SdkError::ResponseError(_) => {
+                let said = causes(error);
+                // The chain's own list of where it looked fills a screen.
+                let first = said
+                    .lines()
+                    .next()
+                    .unwrap_or_default()
+                    .trim_end_matches(" Attempted:")
+                    .trim_end_matches('.')
+                    .to_owned();
+                let code = if first.contains("credential") { "credentials" } else { "transport" };
+                (code.to_owned(), first)
+            }
             _ => ("client".to_owned(), causes(error)),
         };
         Self { status, code, message, region, repeated: false }
@@ -96,6 +108,8 @@ impl Refusal {
             }
             "RequestTimeTooSkewed" | "RequestExpired" => "Set this machine's clock and run again".to_owned(),
             "SignatureDoesNotMatch" => "Check the secret access key and this machine's clock".to_owned(),
+            "credentials" => "Set AWS_PROFILE or AWS_ACCESS_KEY_ID, log in with 'aws sso login', or run with a role that may use the bucket"
+                .to_owned(),
             "ExpiredToken" | "InvalidAccessKeyId" | "InvalidToken" => {
                 "Log in again; check with 'aws sts get-caller-identity'".to_owned()
             }

@@ -62,7 +62,13 @@ struct Place {
 
 impl Place {
     fn parse(url: &str) -> Result<Self, StoreError> {
-        let wrong = || StoreError::Scheme { url: url.to_owned() };
+        let wrong = || StoreError::Unfit {
+            store: url.to_owned(),
+            what: "this is no bucket and prefix".to_owned(),
+            advice:
+                "Write s3://BUCKET/PREFIX: the bucket's name in lower case, the prefix of letters, digits and . _ = - /"
+                    .to_owned(),
+        };
         let rest = url.strip_prefix("s3://").ok_or_else(wrong)?;
         let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
         let letters = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'.';

@@ -272,6 +272,38 @@ fn the_bucket_is_found_in_its_region_and_what_is_wrong_is_named() {
 }
 
 #[test]
+fn without_credentials_it_says_so_at_once() {
+    let background = Background::start("test").unwrap();
+    let sdk = background
+        .wait(async {
+            let loader = aws_config::defaults(BehaviorVersion::latest()).region(aws_config::Region::new("us-east-1"));
+            // Nothing listens there: it must not even be asked.
+            loader.no_credentials().endpoint_url("http://127.0.0.1:9").load().await
+        })
+        .unwrap();
+    let nobody = aws_credential_types::provider::SharedCredentialsProvider::new(Nobody);
+    let sdk = sdk.to_builder().credentials_provider(nobody).build();
+    let place = Place::parse("s3://evidence/a").unwrap();
+    let said = Client::over(&sdk, place, Arc::new(background), Duration::from_secs(3600)).unwrap_err().to_string();
+    assert!(said.starts_with("cannot reach the store s3://evidence/a: credentials: "), "{said}");
+    assert!(said.contains("AWS_PROFILE") && !said.contains('\n'), "{said}");
+}
+
+/// A chain that found nothing.
+#[derive(Debug)]
+struct Nobody;
+
+impl aws_credential_types::provider::ProvideCredentials for Nobody {
+    fn provide_credentials<'a>(&'a self) -> aws_credential_types::provider::future::ProvideCredentials<'a>
+    where
+        Self: 'a,
+    {
+        let none = aws_credential_types::provider::error::CredentialsError::not_loaded("no credentials found");
+        aws_credential_types::provider::future::ProvideCredentials::ready(Err(none))
+    }
+}
+
+#[test]
 fn a_lease_that_a_crash_left_behind_ends_by_itself_and_not_before() {
     let stage = Stage::new();
     let (crashed, next) = (stage.open(1).unwrap(), stage.open(2).unwrap());
