@@ -61,7 +61,7 @@ impl Desk {
     }
 
     fn chain(&self) -> Chain {
-        let signer = sign::open("file:keys/seal.pem", self.folder.path()).unwrap();
+        let signer = sign::open("file:keys/seal.pem", &sign::Access::files(self.folder.path())).unwrap();
         Chain::open(store::open("file:evidence", self.folder.path()).unwrap(), signer, &[1; 16]).unwrap()
     }
 

@@ -14,17 +14,17 @@ import contextlib
 import json
 import os
 import pathlib
-import socket
 import subprocess
 import sys
 import tempfile
-import time
 
 import boto3
 import botocore.exceptions
 from botocore.config import Config
 
 from support.emulator_process import ROOT, emulator
+from support.environments import environment
+from support.ministack_process import ministack
 
 #: What moto 5.2.5 is known to do otherwise, so that nothing is concluded from it.
 KNOWN = [
@@ -60,15 +60,6 @@ STAY = {
 }
 
 
-def environment(name: str) -> pathlib.Path:
-    """Returns the interpreter of one of the pinned environments."""
-    done = subprocess.run(
-        [sys.executable, ROOT / "scripts" / "python-env", ROOT / "scripts" / f"requirements-{name}.txt"],
-        stdout=subprocess.PIPE, text=True, check=True,
-    )
-    return pathlib.Path(done.stdout.strip())
-
-
 MOTO = """
 import sys, time
 from moto.server import ThreadedMotoServer
@@ -95,32 +86,6 @@ def moto():
                 process.wait(timeout=3)
             process.kill()
             process.wait()
-
-
-@contextlib.contextmanager
-def ministack():
-    """Runs ministack on a port that was free a moment ago (it takes no port 0), again if somebody else was quicker."""
-    python = environment("ministack")
-    for _ in range(3):
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-        settings = {"AUTH": "true", "IOT_MTLS_ENABLED": "0", "BIND_HOST": "127.0.0.1", "GATEWAY_PORT": str(port)}
-        process = subprocess.Popen(
-            [python.parent / "ministack"], env={**os.environ, **settings}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
-        try:
-            deadline = time.monotonic() + 20
-            while process.poll() is None and time.monotonic() < deadline:
-                with contextlib.suppress(OSError):
-                    socket.create_connection(("127.0.0.1", port), 1).close()
-                    yield f"http://127.0.0.1:{port}"
-                    return
-                time.sleep(0.05)
-        finally:
-            process.terminate()
-            process.wait(timeout=10)
-    raise SystemExit("ministack did not start")
 
 
 def client(service, url, key, secret="test", **more):

@@ -31,6 +31,7 @@ pub(crate) mod loopback;
 mod recall;
 mod session;
 mod signal;
+mod signing;
 mod sources;
 #[cfg(test)]
 mod tests;
@@ -40,6 +41,9 @@ pub use caller::Caller;
 pub use errors::{Abort, SetupError};
 pub use limiter::Quota;
 pub use signal::{Failure, Signal};
+#[cfg(test)]
+pub(crate) use signing::over as signing_over;
+pub(crate) use signing::signing;
 pub(crate) use sources::timestamp;
 pub use sources::{SourceState, Sources};
 

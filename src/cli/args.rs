@@ -159,7 +159,7 @@ pub enum Command {
         #[command(subcommand)]
         command: ControlsCommand,
     },
-    /// Make and show the sealing key
+    /// Make and show the sealing key, or go on with another
     Keys {
         /// What to do
         #[command(subcommand)]
@@ -213,7 +213,15 @@ pub enum KeysCommand {
         /// The algorithm
         #[arg(long, value_enum, default_value_t = AlgorithmArg::P256)]
         algorithm: AlgorithmArg,
+        /// Encrypt the file with a passphrase: that of ORGPROOF_KEY_PASSPHRASE, or one that is asked for at the terminal
+        #[arg(long)]
+        passphrase: bool,
+        /// Encrypt the file with the passphrase in the first line of this one (readable by its owner only)
+        #[arg(long, value_name = "FILE")]
+        passphrase_file: Option<PathBuf>,
     },
+    /// Go on with another key, in a seal that both sign; the old one then seals no more
+    Rotate(super::commands::RotateArgs),
     /// Show the public key: its fingerprint, and what an auditor needs
     Show {
         /// The public key in PEM (SubjectPublicKeyInfo) alone

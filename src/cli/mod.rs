@@ -5,6 +5,7 @@ mod clock;
 mod commands;
 mod exit;
 mod output;
+mod passphrase;
 
 use clap::Parser;
 

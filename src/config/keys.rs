@@ -7,7 +7,7 @@ const KEYS: &[(&str, &[&str])] = &[
     ("config", &["aggregator", "compliance"]),
     ("securityhub", &["findings"]),
     ("store", &["url", "retention"]),
-    ("signing", &["key", "role"]),
+    ("signing", &["key", "passphrase_file", "role"]),
     ("timestamp", &["authorities"]),
     ("catalog", &["frameworks"]),
     ("schedule", &["period", "fiscal_year_start", "time_zone", "next_run", "grace"]),

@@ -37,8 +37,8 @@ pub struct Config {
     pub store: String,
     /// How long an S3 store keeps what is written, against everybody; always there with one, never with a directory.
     pub retention: Option<Retention>,
-    /// Key that seals, such as `file:keys/seal.pem`.
-    pub key: String,
+    /// Who seals.
+    pub signing: Signing,
     /// Framework ids or paths.
     pub frameworks: Vec<String>,
     /// Periods and runs.
@@ -49,6 +49,17 @@ pub struct Config {
     pub digest: Sha256Digest,
     /// The file's bytes, as kept in archives.
     pub bytes: Vec<u8>,
+}
+
+/// Who seals, and how its key is reached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Signing {
+    /// The key: `file:keys/seal.pem` or `awskms:///alias/evidence-seal`.
+    pub key: String,
+    /// A file that holds the passphrase of an encrypted key file.
+    pub passphrase_file: Option<String>,
+    /// Role to assume for sealing with a key of AWS KMS.
+    pub role: Option<String>,
 }
 
 /// Who is audited, and as whom.

@@ -6,7 +6,7 @@ use jiff::SignedDuration;
 use serde::Deserialize;
 
 use super::{
-    Config, Excluded, Exclusion, Fault, Limits, OrganizationSettings, Reading, Regions, schedule::RawSchedule,
+    Config, Excluded, Exclusion, Fault, Limits, OrganizationSettings, Reading, Regions, Signing, schedule::RawSchedule,
 };
 use crate::{
     model::{Region, Sha256Digest},
@@ -73,6 +73,7 @@ struct RawStore {
 #[derive(Deserialize)]
 struct RawSigning {
     key: String,
+    passphrase_file: Option<String>,
     role: Option<String>,
 }
 
@@ -120,9 +121,6 @@ impl Raw {
                 "this version asks no timestamp authority yet: leave the list empty, and seals rest on the machine's clock",
             );
         }
-        if self.signing.role.is_some() {
-            check.fault("unsupported", "signing.role", "this version seals with file keys only: remove the role");
-        }
         if self.catalog.frameworks.is_empty() {
             check.fault(
                 "missing",
@@ -138,6 +136,7 @@ impl Raw {
                 "compliance = \"central\" needs the name of a Config aggregator",
             );
         }
+        let signing = self.signing.validate(&mut check);
         let limits = self.limits.validate(&mut check);
         let retention = self.store.retention(&mut check);
         let organization = self.organization.validate(&mut check);
@@ -149,7 +148,7 @@ impl Raw {
             findings: self.securityhub.findings,
             store: self.store.url,
             retention,
-            key: self.signing.key,
+            signing,
             frameworks: self.catalog.frameworks,
             schedule: schedule?,
             limits,
@@ -177,6 +176,38 @@ impl RawStore {
             }
             (None, false) => None,
         }
+    }
+}
+
+impl RawSigning {
+    fn validate(self, check: &mut Check<'_>) -> Signing {
+        let kms = self.key.starts_with("awskms:");
+        if self.passphrase_file.is_some() && kms {
+            check.fault(
+                "invalid-value",
+                "signing.passphrase_file",
+                "belongs to a key in a file; a key of AWS KMS has none",
+            );
+        }
+        if let Some(role) = &self.role {
+            let parts: Vec<&str> = role.splitn(6, ':').collect();
+            let whole = matches!(parts.as_slice(), ["arn", _, "iam", "", account, resource]
+                if account.len() == 12 && account.bytes().all(|b| b.is_ascii_digit()) && resource.starts_with("role/"));
+            if !kms {
+                check.fault(
+                    "invalid-value",
+                    "signing.role",
+                    "belongs to a key of AWS KMS (awskms:///alias/NAME); a file needs none",
+                );
+            } else if !whole {
+                check.fault(
+                    "invalid-value",
+                    "signing.role",
+                    "the role's whole ARN, as in arn:aws:iam::111122223333:role/OrgProofSeal",
+                );
+            }
+        }
+        Signing { key: self.key, passphrase_file: self.passphrase_file, role: self.role }
     }
 }
 

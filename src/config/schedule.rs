@@ -65,7 +65,14 @@ impl RawSchedule {
         };
         let mut duration = |key: &str, text: Option<String>, default: i64| match text {
             None => Some(SignedDuration::from_hours(default)),
-            Some(text) => check.parsed(key, &text),
+            // What is not positive, or lies years away, would promise nothing: no run would ever be missed.
+            Some(text) => check.parsed(key, &text).filter(|d: &SignedDuration| {
+                let promises = (0..=400 * 24).contains(&d.as_hours()) && !d.is_negative();
+                if !promises {
+                    check.fault("invalid-value", key, "a duration of at most 400 days (9600h), as in \"24h\"");
+                }
+                promises
+            }),
         };
         let next_run = duration("schedule.next_run", self.next_run, 24);
         let grace = duration("schedule.grace", self.grace, 6);

@@ -2,7 +2,7 @@
 
 use std::{fs, os::unix::fs::PermissionsExt, path::Path, process::Command};
 
-use super::{Algorithm, FileSigner, PublicKey, SignError, Signer, dsse, generate, note, open, sshsig};
+use super::{Access, Algorithm, FileSigner, PublicKey, SignError, Signer, dsse, generate, note, open, sshsig};
 use crate::model::Sha256Digest;
 
 const BOTH: [Algorithm; 2] = [Algorithm::P256, Algorithm::Ed25519];
@@ -17,12 +17,12 @@ fn a_generated_key_is_private_never_overwritten_and_reads_back() {
     for algorithm in BOTH {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("keys/seal.pem");
-        let public = generate(&path, algorithm, &[7; 32]).unwrap();
+        let public = generate(&path, algorithm, &[7; 32], None).unwrap();
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         let before = fs::read(&path).unwrap();
-        assert!(matches!(generate(&path, algorithm, &[8; 32]), Err(SignError::Exists { .. })));
+        assert!(matches!(generate(&path, algorithm, &[8; 32], None), Err(SignError::Exists { .. })));
         assert_eq!(fs::read(&path).unwrap(), before);
-        let signer = open("file:keys/seal.pem", folder.path()).unwrap();
+        let signer = open("file:keys/seal.pem", &Access::files(folder.path())).unwrap();
         assert_eq!(*signer.public_key(), public);
         assert_eq!(PublicKey::from_pem(&public.to_pem()).unwrap(), public);
         assert_eq!(PublicKey::from_ssh_blob(&public.ssh_blob()).unwrap(), public);
@@ -46,25 +46,25 @@ fn a_key_made_by_openssl_opens_and_what_is_no_key_is_refused_with_a_reason() {
         fs::set_permissions(entry.unwrap().path(), fs::Permissions::from_mode(0o700)).unwrap();
     }
     for good in ["p256", "ed"] {
-        open(&format!("file:{good}"), folder.path()).unwrap();
+        open(&format!("file:{good}"), &Access::files(folder.path())).unwrap();
     }
     for (bad, why) in [
         ("public", "public half"),
-        ("encrypted", "passphrase"),
+        ("encrypted", if cfg!(feature = "encrypted-keys") { "ORGPROOF_KEY_PASSPHRASE" } else { "encrypted-keys" }),
         ("p384", "neither"),
         ("text", "no -----BEGIN"),
         ("bytes", "not a PEM"),
         ("folder", "not a file"),
         ("absent", "No such file"),
     ] {
-        let message = open(&format!("file:{bad}"), folder.path()).unwrap_err().to_string();
+        let message = open(&format!("file:{bad}"), &Access::files(folder.path())).unwrap_err().to_string();
         assert!(message.contains(why) && message.contains(bad), "{bad}: {message}");
     }
     fs::set_permissions(at("p256"), fs::Permissions::from_mode(0o640)).unwrap();
-    let message = open("file:p256", folder.path()).unwrap_err().to_string();
+    let message = open("file:p256", &Access::files(folder.path())).unwrap_err().to_string();
     assert!(message.contains("chmod 600"), "{message}");
-    assert!(matches!(open("vault:x", folder.path()), Err(SignError::Scheme { .. })));
-    assert!(matches!(open("file:", folder.path()), Err(SignError::Scheme { .. })));
+    assert!(matches!(open("vault:x", &Access::files(folder.path())), Err(SignError::Scheme { .. })));
+    assert!(matches!(open("file:", &Access::files(folder.path())), Err(SignError::Scheme { .. })));
 }
 
 #[test]

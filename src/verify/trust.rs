@@ -49,6 +49,11 @@ impl Trust {
         Self { fingerprints: vec![key.fingerprint()] }
     }
 
+    /// Trusts the keys with these fingerprints.
+    pub fn fingerprints(fingerprints: impl IntoIterator<Item = Sha256Digest>) -> Self {
+        Self { fingerprints: fingerprints.into_iter().collect() }
+    }
+
     /// Reads `--trust` values: a fingerprint, or the path (relative to `base`) of an `allowed_signers` or PEM file.
     ///
     /// # Errors

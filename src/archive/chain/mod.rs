@@ -244,9 +244,20 @@ impl Chain {
             closed: facts.closed,
             next_run_expected_by: facts.next_run_expected_by,
             tool: facts.tool.clone(),
-            overridden: facts.overridden.clone(),
+            overridden: self.overridden(facts),
             key: Key::of(&*self.signer),
         }
+    }
+
+    /// What the caller knows to be overridden, and what the signer does.
+    fn overridden(&self, facts: &Facts) -> Vec<String> {
+        let mut all = facts.overridden.clone();
+        for what in self.signer.overridden() {
+            if !all.contains(&what) {
+                all.push(what);
+            }
+        }
+        all
     }
 
     fn missed_in(&self, facts: &Facts) -> Vec<Missed> {

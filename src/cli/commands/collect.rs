@@ -81,6 +81,7 @@ pub(super) fn run(setting: &Setting, period: Option<&str>, resume: bool, output:
         Ok::<_, Failure>(aws)
     })?;
     let mut chain = sealing::chain(setting)?;
+    let trust = sealing::trust(&chain);
     let work = work_folder(setting, chain.store(), &run);
     let request = RunRequest {
         config,
@@ -121,7 +122,7 @@ pub(super) fn run(setting: &Setting, period: Option<&str>, resume: bool, output:
     output.progress_done();
     let report = report.map_err(Failure::incomplete)?;
     let archive: Vec<String> = report.sealed.archive.iter().cloned().collect();
-    sealing::reopen(setting, &archive, Depth::Bytes)?;
+    sealing::reopen(setting, trust, &archive, Depth::Bytes)?;
     output.result(&document(&report), || human(&report))?;
     let gaps = report.coverage.iter().any(|line| line.gap);
     Ok(if report.aborted.is_some() || gaps { Exit::Incomplete } else { Exit::Done })

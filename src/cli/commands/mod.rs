@@ -16,6 +16,8 @@ mod sealing;
 mod status;
 mod verify;
 
+pub(super) use keys::RotateArgs;
+
 use std::path::{Path, PathBuf};
 
 use super::{

@@ -51,7 +51,8 @@ pub(super) fn run(setting: &Setting, label: &str, dry_run: bool, output: &Output
     let sealed = period::close(&close, &mut chain, &staging, &evidence, &assessment).map_err(Failure::incomplete)?;
     let archive = sealed.archive.clone().unwrap_or_default();
     let judged = evidence.lines.iter().filter(|line| line.judged).map(|line| format!("archives/{}", line.archive));
-    sealing::reopen(setting, &judged.chain([archive.clone()]).collect::<Vec<_>>(), Depth::Replay)?;
+    let names: Vec<String> = judged.chain([archive.clone()]).collect();
+    sealing::reopen(setting, sealing::trust(&chain), &names, Depth::Replay)?;
     output.say(format!(
         "Closed {}: {archive} (seal {}, {}). Give the auditor the store or its archives, and the key outside them.",
         period.label, sealed.statement.predicate.sequence, sealed.digest

@@ -34,7 +34,14 @@ fn surroundings(setting: &Setting, links: &[Link]) -> Vec<Refusal> {
     if let Err(failure) = sealing::catalog(setting, &[]) {
         refusals.push(Refusal { code: "catalog-faulty", what: failure.message });
     }
-    match sign::open(&setting.config.key, &setting.base) {
+    let passphrases = sealing::passphrases(setting).without_terminal();
+    let ask = |path: &str| passphrases.get(path);
+    // A look at the period asks no network, and nobody for a passphrase: such a key shows itself when it seals.
+    if !sign::is_file(&setting.config.signing.key) {
+        return refusals;
+    }
+    match sign::open(&setting.config.signing.key, &sealing::access(setting, None, &ask)) {
+        Err(sign::SignError::Locked { .. }) => {}
         Err(error) => refusals.push(Refusal { code: "key-unreadable", what: error.to_string() }),
         Ok(signer) => {
             let ours = signer.public_key().fingerprint();
