@@ -135,6 +135,47 @@ fn a_healthy_organisation_is_collected_without_a_gap() {
 }
 
 #[test]
+fn with_a_word_on_every_manual_item_the_assessment_is_complete() {
+    // The one automated check for which the sample deploys no rule; and the one Region that answers for Access Analyzer.
+    let stage = Stage::with("healthy.toml", |organization| {
+        organization.config.rules.push(toml::from_str("identifier = \"EC2_INSTANCE_PROFILE_ATTACHED\"").unwrap());
+    });
+    stage.configure(&[
+        ("[\"cis-aws-3.0\", \"s3-data-leak\"]", "[\"cis-aws-3.0\"]"),
+        ("[\"us-east-1\", \"eu-west-1\"]", "[\"us-east-1\"]"),
+    ]);
+    stage.expect(0, &["collect"]);
+    stage.expect(3, &["assess"]);
+    let listed = stage.expect(0, &["evidence", "list", "--json"]).stdout;
+    let listed: Value = serde_json::from_slice(&listed).unwrap();
+    let items: Vec<&str> =
+        listed["unanswered"].as_array().unwrap().iter().map(|open| open["item"].as_str().unwrap()).collect();
+    assert!(items.len() > 5, "{listed}");
+    let row = |item: &str, holds: &str| format!("{item},seen,{holds},auditor@example.com,2026-12-15,2027-06-30\n");
+    let sheet = |holds: &dyn Fn(usize) -> &'static str| {
+        let rows = items.iter().enumerate().map(|(n, item)| row(item, holds(n)));
+        format!("item,statement,holds,by,observed,valid-until\n{}", rows.collect::<String>())
+    };
+    std::fs::write(stage.path("answers.csv"), sheet(&|_| "yes")).unwrap();
+    stage.expect(0, &["evidence", "import", "answers.csv"]);
+    stage.run(&["assess", "--out", "answered"]);
+    let findings = std::fs::read_to_string(stage.path("answered/results/findings.ndjson")).unwrap();
+    let open: Vec<&str> = findings.lines().filter(|line| line.contains("\"status\":\"not-assessed\"")).collect();
+    assert!(open.is_empty(), "{open:?}");
+    stage.expect(0, &["assess"]);
+    // A word against one item outweighs the word for it.
+    let against = row(items[0], "no");
+    std::fs::write(stage.path("against.csv"), format!("item,statement,holds,by,observed,valid-until\n{against}"))
+        .unwrap();
+    stage.expect(0, &["evidence", "import", "against.csv"]);
+    stage.expect(1, &["assess"]);
+    // Words lapse: then the items are open again.
+    stage.expect_at("2027-07-01T00:00:00Z", 3, &["status", "--period", "2026Q4"]);
+    stage.expect_at(AFTER, 1, &["seal", "--period", "2026Q4"]);
+    stage.expect_at(AFTER, 0, &["verify", "evidence", "--trust", "allowed_signers"]);
+}
+
+#[test]
 fn one_task_at_a_time_or_sixty_four_the_findings_and_the_paths_are_the_same() {
     let outcome = |concurrency: &str| {
         let stage = Stage::new("healthy.toml");

@@ -1,6 +1,6 @@
 //! What an `amend` archive holds: lines as they were sealed, the signatures over them, and the approvers file of that moment.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
@@ -19,6 +19,13 @@ pub const APPROVERS: &str = "data/inputs/approvers";
 /// Returns where the signature over the amendment `id` lies.
 pub fn approval_path(id: &str) -> String {
     format!("data/approvals/{id}.sig")
+}
+
+/// Returns where an attached file lies: its hash, and of its owner's name for it no more than a harmless extension.
+pub fn file_path(sha256: Sha256Digest, name: &str) -> String {
+    let extension = name.rsplit_once('.').map(|(_, extension)| extension.to_ascii_lowercase()).unwrap_or_default();
+    let harmless = (1..=8).contains(&extension.len()) && extension.bytes().all(|b| b.is_ascii_alphanumeric());
+    if harmless { format!("data/files/{sha256}.{extension}") } else { format!("data/files/{sha256}") }
 }
 
 /// One line of an amend archive.
@@ -72,6 +79,63 @@ impl Amended {
         }
         let approvers = archive.size(APPROVERS).map(|_| archive.bytes(APPROVERS)).transpose()?;
         Ok(Self { seal, sealed: archive.seal().predicate.closed, lines, signatures, approvers })
+    }
+
+    /// Returns what in the archive breaks the rules of its kind, as file and fault; `sizes` are those of the files below `data/`.
+    pub fn faults(&self, sizes: &BTreeMap<&str, u64>) -> Vec<(String, String)> {
+        let mut faults = Vec::new();
+        let mut expected: BTreeSet<String> = [AMENDMENTS.to_owned(), APPROVERS.to_owned()].into();
+        let mut ids = BTreeSet::new();
+        let mut fault = |file: &str, why: String| faults.push((file.to_owned(), why));
+        if self.lines.is_empty() {
+            fault(AMENDMENTS, "it holds no amendment".to_owned());
+        }
+        for line in &self.lines {
+            let (path, number, id) = (&line.evidence.path, line.evidence.line, line.amendment.id());
+            expected.insert(path.clone());
+            let mut wrong = |why: &str| fault(path, format!("line {number}: {why}"));
+            if !Amendment::is_id(id) {
+                wrong("its id is none");
+            }
+            if !ids.insert(id) {
+                wrong("another line of this archive has the same id");
+            }
+            if line.amendment.line().ok().as_deref() != Some(&line.bytes) {
+                wrong("it is not written as an amendment is written");
+            }
+            match &line.amendment {
+                Amendment::Attestation(attestation) => {
+                    if attestation.observed > self.sealed {
+                        wrong("it was observed after it was sealed");
+                    }
+                    for file in &attestation.files {
+                        if file.path != file_path(file.sha256, &file.name) {
+                            wrong("a file of it lies elsewhere than its hash says");
+                        }
+                        if sizes.get(file.path.as_str()) != Some(&file.size) {
+                            wrong("a file of it is missing or has another size");
+                        }
+                        expected.insert(file.path.clone());
+                    }
+                }
+                Amendment::Approval(approval) => {
+                    expected.insert(approval_path(&approval.of));
+                    let here = self.lines.iter().find(|l| l.amendment.id() == approval.of);
+                    if here.is_some_and(|l| Sha256Digest::of(&l.bytes) != approval.sha256) {
+                        wrong("it approves other bytes than the line of that id");
+                    }
+                }
+                Amendment::Exception(_) | Amendment::Revocation(_) => {}
+            }
+        }
+        let stray = |name: &&&str| {
+            ["data/files/", "data/approvals/"].iter().any(|folder| name.starts_with(folder))
+                || !name.starts_with("data/inputs/")
+        };
+        for name in sizes.keys().filter(stray).filter(|name| !expected.contains(**name)) {
+            fault(name, "no amendment names it".to_owned());
+        }
+        faults
     }
 
     /// Says how far the signature in this archive proves that the right person stands behind `line`, of this archive or another.

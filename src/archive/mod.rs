@@ -17,7 +17,7 @@ mod tests;
 mod tlog;
 mod zip_read;
 
-pub use amended::{AMENDMENTS, APPROVERS, Amended, AmendedLine, approval_path};
+pub use amended::{AMENDMENTS, APPROVERS, Amended, AmendedLine, approval_path, file_path};
 pub use bag::{SALT_KEY, TAG_FILES};
 pub(crate) use bag::{digest, pour};
 pub use input::{Input, InputError};

@@ -94,7 +94,7 @@ impl Entry<Exception> {
         if at >= *expires {
             return Some((Validity::Lapsed, format!("it expired at {expires}")));
         }
-        if at < *from {
+        if let Some(from) = from.filter(|from| at < *from) {
             return Some((Validity::NotYet, format!("it begins only at {from}")));
         }
         (at < self.recorded).then(|| (Validity::NotYet, format!("it was sealed only at {}", self.recorded)))

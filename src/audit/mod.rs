@@ -4,6 +4,8 @@
 //! closes the period; [`open_assessment`] reads an assessment back out of its archive; [`Reperformance`] lets the verifier rebuild
 //! it. Between runs: [`status`], [`diff`], [`sample`].
 
+pub mod additions;
+pub mod amend;
 pub mod amendments;
 pub mod diff;
 #[cfg(feature = "aws")]
@@ -20,7 +22,9 @@ mod results;
 #[cfg(feature = "aws")]
 pub mod run;
 pub mod sample;
+pub mod stated;
 pub mod status;
+pub mod table;
 
 #[cfg(feature = "aws")]
 pub use discover::{DiscoverError, Discovered, discover, discovery_task};

@@ -8,13 +8,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{Timestamp, ToSpan, civil::Date};
 use serde::Serialize;
 
-use super::organization;
+use super::{
+    additions::{Additions, additions},
+    organization,
+};
 use crate::{
     archive::{
         Kind,
         chain::{self, Link},
         seal::Missed,
     },
+    catalog::Catalog,
     config::Schedule,
     model::{AccountId, Coverage, Period, TaskId},
     report::{
@@ -50,6 +54,9 @@ pub struct Status {
     pub closed_by: Option<u64>,
     /// What stands against the close, apart from the period's end.
     pub refusals: Vec<Refusal>,
+    /// Exceptions and attestations: what ends within 30 days or with the period, what lapsed, what nobody has answered. `None`
+    /// where an amend archive cannot be read.
+    pub amended: Option<Additions>,
 }
 
 /// A run that ended.
@@ -181,6 +188,7 @@ pub fn status(
     links: &[Link],
     schedule: &Schedule,
     period: &Period,
+    catalog: Option<&Catalog>,
     now: Timestamp,
 ) -> Result<Status, ReportError> {
     let runs: Vec<Run> = runs(links).into_iter().filter(|run| period.contains(run.opened)).collect();
@@ -200,6 +208,13 @@ pub fn status(
             None
         }
     };
+    let amended = match super::period::amendments(store, links) {
+        Ok(amended) => Some(additions(&amended, catalog, now, soon(period, now))),
+        Err(error) => {
+            refusals.push(Refusal { code: "amendment-unreadable", what: error.to_string() });
+            None
+        }
+    };
     let newest = newest.map(|((run, ledger), earlier)| describe(store, &run, &ledger, &earlier)).transpose()?;
     Ok(Status {
         days: days(period, schedule, &runs, now),
@@ -211,9 +226,15 @@ pub fn status(
         open,
         missed,
         newest,
+        amended,
         closed_by: closed_by.map(|seal| seal.sequence),
         refusals: if closed_by.is_some() { Vec::new() } else { refusals },
     })
+}
+
+/// What ends within 30 days, or before the period does, ends soon.
+fn soon(period: &Period, now: Timestamp) -> Timestamp {
+    now.checked_add((30 * 24).hours()).unwrap_or(Timestamp::MAX).max(period.to)
 }
 
 fn runs(links: &[Link]) -> Vec<Run> {

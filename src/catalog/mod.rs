@@ -12,6 +12,7 @@ mod fields;
 mod files;
 mod operating;
 mod overlay;
+pub mod places;
 mod questions;
 mod raw;
 mod read;

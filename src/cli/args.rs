@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::commands::{evidence::EvidenceCommand, exception::ExceptionCommand};
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
 /// Audits a whole AWS organisation and writes evidence that an auditor can check without us.
@@ -158,6 +159,18 @@ pub enum Command {
         /// What to do
         #[command(subcommand)]
         command: ControlsCommand,
+    },
+    /// Record and list manual evidence: a person's word on a checklist item, with the documents behind it
+    Evidence {
+        /// What to do
+        #[command(subcommand)]
+        command: EvidenceCommand,
+    },
+    /// Record, list and revoke exceptions: decisions to live with a failure for a time
+    Exception {
+        /// What to do
+        #[command(subcommand)]
+        command: ExceptionCommand,
     },
     /// Make and show the sealing key, or go on with another
     Keys {

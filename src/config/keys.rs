@@ -8,6 +8,7 @@ const KEYS: &[(&str, &[&str])] = &[
     ("securityhub", &["findings"]),
     ("store", &["url", "retention"]),
     ("signing", &["key", "passphrase_file", "role"]),
+    ("approvals", &["approvers"]),
     ("timestamp", &["authorities"]),
     ("catalog", &["frameworks"]),
     ("schedule", &["period", "fiscal_year_start", "time_zone", "next_run", "grace"]),

@@ -39,6 +39,8 @@ pub struct Config {
     pub retention: Option<Retention>,
     /// Who seals.
     pub signing: Signing,
+    /// Path of the approvers file, in the form of `allowed_signers`; `None` where nobody's signature is asked for.
+    pub approvers: Option<String>,
     /// Framework ids or paths.
     pub frameworks: Vec<String>,
     /// Periods and runs.

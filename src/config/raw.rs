@@ -23,6 +23,8 @@ pub(super) struct Raw {
     store: RawStore,
     signing: RawSigning,
     #[serde(default)]
+    approvals: RawApprovals,
+    #[serde(default)]
     timestamp: RawTimestamp,
     catalog: RawCatalog,
     #[serde(default)]
@@ -75,6 +77,11 @@ struct RawSigning {
     key: String,
     passphrase_file: Option<String>,
     role: Option<String>,
+}
+
+#[derive(Deserialize, Default)]
+struct RawApprovals {
+    approvers: Option<String>,
 }
 
 #[derive(Deserialize, Default)]
@@ -149,6 +156,7 @@ impl Raw {
             store: self.store.url,
             retention,
             signing,
+            approvers: self.approvals.approvers.filter(|path| !path.is_empty()),
             frameworks: self.catalog.frameworks,
             schedule: schedule?,
             limits,

@@ -51,8 +51,9 @@ pub struct Exception {
     /// What stands in for the control meanwhile.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub compensating: Option<String>,
-    /// First instant at which it counts; never before it was sealed.
-    pub from: Timestamp,
+    /// First instant at which it counts; where absent, and at the earliest, when it was sealed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<Timestamp>,
     /// First instant at which it no longer counts.
     pub expires: Timestamp,
 }

@@ -264,10 +264,23 @@ fn read_link(
     Some((link, key, rotation))
 }
 
-/// Checks that assessments read evidence of this very chain.
+/// Checks that assessments read evidence of this very chain, and left out nothing that people had added: a revocation, say.
 fn verify_evidence(input: &str, links: &[Link], report: &mut Report) {
-    let mut known = BTreeSet::new();
+    let (mut known, mut amended) = (BTreeSet::new(), Vec::new());
     for link in links {
+        if link.seal().kind == Kind::Amend {
+            amended.push(link);
+        }
+        if link.seal().kind.is_assessment() {
+            for left in amended.iter().filter(|a| !link.seal().evidence.contains(&a.digest)) {
+                let message = format!(
+                    "seal {} judges without the amendments of seal {}, which stands before it",
+                    link.seal().sequence,
+                    left.seal().sequence
+                );
+                report.problem(Problem::new("amendment-left-out", input, message).values(left.digest, "nothing"));
+            }
+        }
         for digest in link.seal().evidence.iter().filter(|d| !known.contains(*d)) {
             let message = format!(
                 "seal {} read evidence with seal {digest}, which is not in the chain before it",

@@ -6,8 +6,8 @@ use sha2::{Digest, Sha256};
 
 use super::{Problem, Report};
 use crate::{
-    archive::{ArchiveError, Reader},
-    model::{Coverage, CoverageState, PlannedTask, Sha256Digest, TaskId},
+    archive::{Amended, ArchiveError, Kind, Reader},
+    model::{Amendment, Authentication, Coverage, CoverageState, PlannedTask, Sha256Digest, TaskId},
 };
 
 /// What was found in an archive's content, to be held against the number of lines in its files.
@@ -37,6 +37,8 @@ pub(super) fn verify_content(reader: &Reader) -> Content {
     let mut report = Content::default();
     if reader.seal().predicate.kind.is_assessment() {
         verify_evidence_list(reader, &mut report);
+    } else if reader.seal().predicate.kind == Kind::Amend {
+        verify_amendments(reader, &mut report);
     } else if reader.size("data/plan.ndjson").is_some() || reader.size("data/coverage.ndjson").is_some() {
         verify_ledger(reader, &mut report);
     } else if reader.seal().predicate.coverage.is_some() || reader.seal().predicate.plan.is_some() {
@@ -58,6 +60,49 @@ fn malformed(input: &str, e: &ArchiveError) -> Problem {
     let mut problem = Problem::new("content-malformed", input, e.to_string());
     problem.file = file;
     problem
+}
+
+/// Holds an amend archive's lines, files and signatures against the rules of their kind.
+fn verify_amendments(reader: &Reader, report: &mut Content) {
+    let input = reader.label();
+    report.referenced = Some(BTreeMap::new());
+    let amended = match Amended::read(reader) {
+        Ok(amended) => amended,
+        Err(e) => return report.problem(malformed(input, &e)),
+    };
+    let names = reader.names();
+    let sizes = names.iter().filter(|n| n.starts_with("data/")).filter_map(|n| Some((*n, reader.size(n)?))).collect();
+    for (file, why) in amended.faults(&sizes) {
+        report.problem(Problem::new("amendment-malformed", input, format!("{file}: {why}")).file(&file));
+    }
+    for name in names.iter().filter(|n| n.starts_with("data/files/")) {
+        let stated = name.trim_start_matches("data/files/").split('.').next().unwrap_or_default();
+        let found = reader.file(name).and_then(|file| {
+            crate::archive::digest(file).map_err(|source| ArchiveError::Io {
+                action: "read",
+                path: (*name).to_owned(),
+                source,
+            })
+        });
+        // What cannot be read is reported where files are held against the manifest.
+        if found.is_ok_and(|found| found.sha256.to_string() != stated) {
+            let message = format!("{name}: it has another hash than its name says");
+            report.problem(Problem::new("amendment-malformed", input, message).file(name));
+        }
+    }
+    // Of signatures over lines of other archives the judgement speaks; here those over lines of this one.
+    for line in &amended.lines {
+        let id = line.amendment.id();
+        let approved = |l: &crate::archive::AmendedLine| matches!(&l.amendment, Amendment::Approval(a) if a.of == id);
+        if !amended.lines.iter().any(approved) {
+            continue;
+        }
+        if let Authentication::AsStated { why } = amended.authenticate(line) {
+            let file = crate::archive::approval_path(id);
+            let message = format!("the approval of {id} is not proved: {why}");
+            report.problem(Problem::new("approval-invalid", input, message).file(&file));
+        }
+    }
 }
 
 fn verify_ledger(reader: &Reader, report: &mut Content) {

@@ -9,6 +9,7 @@
 //!    made again by the next writer.
 //! 4. `checkpoint`: the newest checkpoint, a copy for convenience. Replaced, never evidence.
 
+mod amend;
 mod error;
 mod facts;
 mod files;

@@ -331,3 +331,53 @@ fn a_promise_lengthened_or_dropped_in_silence_is_named() {
     lying[3].statement.predicate.interval.as_mut().unwrap().from = 604_800;
     assert_eq!(unannounced(&lying).iter().map(|u| u.sequence).collect::<Vec<_>>(), [3]);
 }
+
+#[test]
+fn an_amendment_whose_write_fails_is_whole_or_was_never_made() {
+    for fault in [Fault::Failed, Fault::FailedButPersisted] {
+        let mut cases = 0;
+        for at in 0.. {
+            let folder = tempfile::tempdir().unwrap();
+            let store = MemoryStore::default();
+            run(&store, &staging(&folder.path().join("first")), 0).unwrap();
+            let revocation = b"{\"kind\":\"revocation\",\"id\":\"R-1\",\"of\":\"E-1\",\"by\":\"b\",\"reason\":\"r\",\"at\":\"2026-10-01T00:00:00Z\"}\n";
+            let staged = Staging::create(&folder.path().join("amend")).unwrap();
+            staged.add("data/amendments.ndjson", revocation).unwrap();
+            let mut chain = open(&store).unwrap();
+            store.fail_from(at, fault);
+            let crashed = chain.amend(&staged, &facts(10), &[5; 32]).is_err();
+            store.heal();
+            drop(chain);
+            if !crashed {
+                break;
+            }
+            cases += 1;
+            let archived = store.exists("archives/00000003-amend.zip").unwrap();
+            let crashed = verify(&store, &folder.path().join("crashed"));
+            assert!([0, 3].contains(&crashed.exit_code), "a crash is no forgery: {}", crashed.render());
+            run(&store, &staging(&folder.path().join("second")), 20).unwrap();
+            let links = read(&store).unwrap();
+            let kinds = kinds(&links);
+            assert_eq!(kinds.contains(&"amend"), archived, "{fault:?} at write {at}: {kinds:?}");
+            let report = verify(&store, &folder.path().join("copy"));
+            assert!(report.is_clean(), "{fault:?} at write {at}: {}", report.render());
+        }
+        // The archive, the commit, three copies and the checkpoint.
+        assert_eq!(cases, 6, "{fault:?}");
+    }
+}
+
+#[test]
+fn an_amendment_between_a_crash_and_the_next_run_leaves_the_open_run_to_be_recorded() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = MemoryStore::default();
+    open(&store).unwrap().open_run(&facts(0)).unwrap();
+    let staged = Staging::create(&folder.path().join("amend")).unwrap();
+    let line = b"{\"kind\":\"revocation\",\"id\":\"R-1\",\"of\":\"E-1\",\"by\":\"b\",\"reason\":\"r\",\"at\":\"2026-10-01T00:00:00Z\"}\n";
+    staged.add("data/amendments.ndjson", line).unwrap();
+    open(&store).unwrap().amend(&staged, &facts(5), &[5; 32]).unwrap();
+    run(&store, &staging(&folder.path().join("next")), 10).unwrap();
+    let links = read(&store).unwrap();
+    assert_eq!(kinds(&links), ["run-open", "amend", "run-abort", "run-open", "run-plan", "run-close"]);
+    assert!(verify(&store, &folder.path().join("copy")).is_clean());
+}

@@ -26,7 +26,7 @@ fn exception() -> Exception {
         approver: "approver@example.com".into(),
         reason: "being moved".into(),
         compensating: None,
-        from: "2026-11-01T00:00:00Z".parse().unwrap(),
+        from: None,
         expires: "2026-12-01T00:00:00Z".parse().unwrap(),
     }
 }
@@ -111,7 +111,7 @@ fn an_exception_that_is_void_or_about_something_else_changes_no_verdict() {
     type Spoil = fn(&mut Exception);
     let spoil: [(&str, Spoil); 8] = [
         ("expired", |e| e.expires = NOW.parse().unwrap()),
-        ("not begun", |e| e.from = e.expires),
+        ("not begun", |e| e.from = Some(e.expires)),
         ("self-approved", |e| e.approver = " Owner@Example.com ".into()),
         ("unapproved", |e| e.approver = String::new()),
         ("other check", |e| e.check = CONTROL.into()),

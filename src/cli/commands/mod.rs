@@ -1,10 +1,13 @@
 //! One file per command: arguments in, words and exit code out.
 
+mod amending;
 mod assess;
 #[cfg(feature = "aws")]
 mod collect;
 mod controls;
 mod diff;
+pub(super) mod evidence;
+pub(super) mod exception;
 mod init;
 mod keys;
 #[cfg(feature = "aws")]
@@ -49,6 +52,8 @@ pub(super) fn run(args: &Args, output: &Output) -> Result<Exit, Failure> {
             sample::run(archive, check, seed.as_deref().zip(*size), output)
         }
         Command::Controls { command } => controls::run(command, path, output),
+        Command::Evidence { command } => evidence::run(command, &Setting::load(path)?, output),
+        Command::Exception { command } => exception::run(command, &Setting::load(path)?, output),
         Command::Keys { command } => keys::run(command, path, output),
     }
 }

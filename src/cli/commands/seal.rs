@@ -7,7 +7,7 @@ use super::{
     Setting, assess, sealing,
 };
 use crate::{
-    archive::{Staging, chain},
+    archive::{Kind, Staging, chain},
     audit::period::{self, Close},
     verify::Depth,
 };
@@ -34,8 +34,13 @@ pub(super) fn run(setting: &Setting, label: &str, dry_run: bool, output: &Output
         return Ok(assess::exit(&assessment).max(aborted));
     }
     let mut chain = sealing::chain(setting)?;
-    // Somebody may have closed it between the reading above and taking the lock.
+    // Somebody may have closed it, or amended, between the reading above and taking the lock.
     period::may_close(chain.links(), &period, now).map_err(Failure::usage)?;
+    if chain.links().len() != links.len() {
+        return Err(Failure::usage(
+            "the store was written to meanwhile; nothing was sealed: run 'orgproof seal' again",
+        ));
+    }
     let work = tempfile::tempdir()?;
     let staging = Staging::create(&work.path().join("staging")).map_err(Failure::usage)?;
     let close = Close {
@@ -50,7 +55,8 @@ pub(super) fn run(setting: &Setting, label: &str, dry_run: bool, output: &Output
     };
     let sealed = period::close(&close, &mut chain, &staging, &evidence, &assessment).map_err(Failure::incomplete)?;
     let archive = sealed.archive.clone().unwrap_or_default();
-    let judged = evidence.lines.iter().filter(|line| line.judged).map(|line| format!("archives/{}", line.archive));
+    let read = |line: &&period::EvidenceLine| line.judged || line.kind == Kind::Amend;
+    let judged = evidence.lines.iter().filter(read).map(|line| format!("archives/{}", line.archive));
     let names: Vec<String> = judged.chain([archive.clone()]).collect();
     sealing::reopen(setting, sealing::trust(&chain), &names, Depth::Replay)?;
     output.say(format!(

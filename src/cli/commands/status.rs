@@ -5,12 +5,18 @@ use std::fmt::Write as _;
 use jiff::civil::Date;
 
 use super::{
-    super::{Exit, Failure, Output, clock},
-    Setting, sealing,
+    super::{Exit, Failure, Output, clock, one_line},
+    Setting,
+    exception::scope,
+    sealing,
 };
 use crate::{
     archive::{Kind, chain, chain::Link},
-    audit::status::{self, Refusal, StandingGap, Status},
+    audit::{
+        additions::Additions,
+        status::{self, Refusal, StandingGap, Status},
+    },
+    model::Validity,
     sign,
 };
 
@@ -20,18 +26,20 @@ pub(super) fn run(setting: &Setting, period: Option<&str>, output: &Output) -> R
     let period = sealing::period(&setting.config, period)?;
     let store = sealing::store(setting)?;
     let links = chain::read(&*store).map_err(Failure::usage)?;
-    let mut status = status::status(&*store, &links, schedule, &period, now).map_err(Failure::usage)?;
+    let catalog = sealing::catalog(setting, &[]).map(|(catalog, _)| catalog);
+    let mut status =
+        status::status(&*store, &links, schedule, &period, catalog.as_ref().ok(), now).map_err(Failure::usage)?;
     if status.closed_by.is_none() {
-        status.refusals.extend(surroundings(setting, &links));
+        status.refusals.extend(surroundings(setting, &links, catalog.err()));
     }
     output.result(&status, || human(&status))?;
     Ok(if status.is_incomplete() { Exit::Incomplete } else { Exit::Done })
 }
 
 /// What the close needs besides the store: a catalogue without faults, and the key that sealed so far.
-fn surroundings(setting: &Setting, links: &[Link]) -> Vec<Refusal> {
+fn surroundings(setting: &Setting, links: &[Link], catalog: Option<Failure>) -> Vec<Refusal> {
     let mut refusals = Vec::new();
-    if let Err(failure) = sealing::catalog(setting, &[]) {
+    if let Some(failure) = catalog {
         refusals.push(Refusal { code: "catalog-faulty", what: failure.message });
     }
     let passphrases = sealing::passphrases(setting).without_terminal();
@@ -71,8 +79,52 @@ fn human(status: &Status) -> String {
         let _ = writeln!(text, "  today, {date}, has none yet");
     }
     gaps(&mut text, status);
+    amended(&mut text, status);
     close(&mut text, status);
     text
+}
+
+/// How many unanswered items are named; 'evidence list' names all.
+const LISTED: usize = 10;
+
+fn amended(text: &mut String, status: &Status) {
+    let Some(Additions { exceptions, attestations, unanswered, soon, .. }) = &status.amended else { return };
+    let exceptions: Vec<_> = exceptions
+        .iter()
+        .map(|e| (&e.stated.id, format!("{} ({})", e.stated.check, scope(&e.stated)), e.stated.expires, e))
+        .map(|(id, what, ends, e)| (id, what, ends, e.validity, e.ends_soon))
+        .collect();
+    let attestations: Vec<_> = attestations
+        .iter()
+        .map(|a| {
+            let stated = &a.stated;
+            let what = format!("{}/{}/{}", stated.framework, stated.requirement, stated.item);
+            (&stated.id, what, stated.valid_until, a.validity, a.ends_soon)
+        })
+        .collect();
+    for (title, all) in [("Exceptions", &exceptions), ("Attestations", &attestations)] {
+        let count = |validity| all.iter().filter(|(.., v, _)| *v == validity).count();
+        let _ = writeln!(
+            text,
+            "\n{title}: {} in force, {} lapsed, {} revoked",
+            count(Validity::InForce),
+            count(Validity::Lapsed),
+            count(Validity::Revoked)
+        );
+        for (id, what, ends, ..) in all.iter().filter(|(.., ends_soon)| *ends_soon) {
+            let _ = writeln!(text, "  ends by {soon}  {id}  {what}: at {ends}");
+        }
+        for (id, what, ends, ..) in all.iter().filter(|(.., v, _)| *v == Validity::Lapsed) {
+            let _ = writeln!(text, "  lapsed  {id}  {what}: at {ends}");
+        }
+    }
+    let _ = writeln!(text, "Items that a person has to confirm and nobody has: {}", unanswered.len());
+    for open in unanswered.iter().take(LISTED) {
+        let _ = writeln!(text, "  {}  {}", open.item, one_line(&open.title));
+    }
+    if unanswered.len() > LISTED {
+        let _ = writeln!(text, "  and {} more: 'orgproof evidence list'", unanswered.len() - LISTED);
+    }
 }
 
 fn runs(text: &mut String, status: &Status) {

@@ -26,7 +26,7 @@ fn damaged(damage: impl FnOnce(&Path)) -> Report {
 }
 
 /// Rewrites manifest and tagmanifest over the files as they are: what an attacker without the key can do.
-fn rewrite_manifests(folder: &Path) {
+pub(super) fn rewrite_manifests(folder: &Path) {
     let reader = Reader::open(folder).unwrap();
     let hash = |name: &str| Sha256Digest::of(fs::read(folder.join(name)).unwrap());
     let names = reader.names();
@@ -37,7 +37,7 @@ fn rewrite_manifests(folder: &Path) {
 }
 
 /// Seals the folder as it is with `key`: what an attacker with a key can do.
-fn reseal(folder: &Path, key: &FileSigner, change: impl FnOnce(&mut Statement)) {
+pub(super) fn reseal(folder: &Path, key: &FileSigner, change: impl FnOnce(&mut Statement)) {
     let mut statement = Statement::parse(&fs::read(folder.join("seal.json")).unwrap()).unwrap();
     for subject in &mut statement.subject {
         subject.digest.sha256 = Sha256Digest::of(fs::read(folder.join(&subject.name)).unwrap());

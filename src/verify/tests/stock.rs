@@ -6,7 +6,10 @@ use std::{
     process::{Command, Output},
 };
 
-use super::fixture::{Fixture, edit, signer};
+use super::{
+    amendments,
+    fixture::{Fixture, edit, signer},
+};
 use crate::{
     archive::Reader,
     sign::{Algorithm, Signer},
@@ -67,6 +70,29 @@ fn the_commands_of_verify_md_succeed_on_genuine_archives_with_either_kind_of_key
                 assert!(text(&output).contains("denied\t222222222222/eu-west-1/config-rules"), "{}", text(&output));
             }
         }
+    }
+}
+
+#[test]
+fn the_commands_of_an_amend_archive_check_documents_and_approvals_too() {
+    let fixture = Fixture::new(Algorithm::P256);
+    amendments::seal(&fixture, 1, &amendments::addition(fixture.folder.path()));
+    let name = "00000000-amend.zip";
+    let genuine = script(&fixture.archive(name));
+    let desk = desk(&fixture, name);
+    let output = run(desk.path(), &genuine);
+    assert!(output.status.success(), "{}", text(&output));
+    assert!(text(&output).contains("Good \"orgproof-approval-v1\" signature for boss@x"), "{}", text(&output));
+    // What the manifests would find too is damaged after they were checked.
+    let last = "find data/files";
+    for (what, damage) in [
+        ("the approved line", "sed -i 's/for a test/for a jest/' data/amendments.ndjson"),
+        ("a document", "for f in data/files/*; do echo x > $f; done"),
+        ("the approver", "sed -i s/boss@x/loss@x/ data/inputs/approvers"),
+    ] {
+        let damaged = genuine.replacen(last, &format!("{damage}\n{last}"), 1);
+        assert_ne!(damaged, genuine);
+        assert!(!run(desk.path(), &damaged).status.success(), "{what}");
     }
 }
 
