@@ -125,7 +125,7 @@ pub fn abandon(
     discovery: PlannedTask,
     work: &Path,
 ) -> Result<Sealed, RunError> {
-    let archive_error = |source| RunError::Archive { source, work: work.to_owned() };
+    let archive_error = |source| RunError::Archive { source: Box::new(source), work: work.to_owned() };
     let io_error =
         |source| archive_error(ArchiveError::Io { action: "read", path: work.display().to_string(), source });
     let tasks = interrupted.plan(work).map_err(archive_error)?.unwrap_or_else(|| vec![discovery]);
@@ -154,7 +154,7 @@ pub fn abandon(
         ..Facts::new(SEMANTICS, interrupted.opened, (request.clock)())
     };
     let sealed = chain.abort_run(Some(&staging), &facts, &request.salt_key);
-    let sealed = sealed.map_err(|source| RunError::Chain { source, work: work.to_owned() })?;
+    let sealed = sealed.map_err(|source| RunError::Chain { source: Box::new(source), work: work.to_owned() })?;
     // The sealed archive holds it all.
     let _ = fs::remove_dir_all(work);
     Ok(sealed)

@@ -74,7 +74,7 @@ pub enum RunError {
     #[error("{source}{}", kept(.work))]
     Chain {
         /// The cause.
-        source: ChainError,
+        source: Box<ChainError>,
         /// Where the raw evidence still lies.
         work: PathBuf,
     },
@@ -82,7 +82,7 @@ pub enum RunError {
     #[error("{source}{}", kept(.work))]
     Archive {
         /// The cause.
-        source: ArchiveError,
+        source: Box<ArchiveError>,
         /// Where the raw evidence still lies.
         work: PathBuf,
     },
@@ -121,8 +121,8 @@ pub async fn run(
     events: &mut (dyn FnMut(Event<'_>) + Send),
 ) -> Result<RunReport, RunError> {
     let work = request.work.clone();
-    let chain_error = |source| RunError::Chain { source, work: work.clone() };
-    let archive_error = |source: ArchiveError| RunError::Archive { source, work: work.clone() };
+    let chain_error = |source| RunError::Chain { source: Box::new(source), work: work.clone() };
+    let archive_error = |source: ArchiveError| RunError::Archive { source: Box::new(source), work: work.clone() };
     let Begun { opened, resumed, spool, staging, plan, ended } = begin(&request, &aws, &mut chain)?;
     let facts = |reason| Facts { resumed: resumed.clone(), ..request.facts(opened, &aws, reason) };
 
@@ -182,8 +182,8 @@ struct Begun {
 
 fn begin(request: &RunRequest<'_>, aws: &Aws, chain: &mut Chain) -> Result<Begun, RunError> {
     let work = &request.work;
-    let chain_error = |source| RunError::Chain { source, work: work.clone() };
-    let archive_error = |source: ArchiveError| RunError::Archive { source, work: work.clone() };
+    let chain_error = |source| RunError::Chain { source: Box::new(source), work: work.clone() };
+    let archive_error = |source: ArchiveError| RunError::Archive { source: Box::new(source), work: work.clone() };
     let io_error = |source| archive_error(ArchiveError::Io { action: "use", path: work.display().to_string(), source });
     let now = (request.clock)();
     let (opened, resumed, plan, (spool, ended)) = match &request.interrupted {
