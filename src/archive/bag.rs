@@ -12,8 +12,9 @@ use zip::{CompressionMethod, DateTime, System, ZipWriter, write::SimpleFileOptio
 use super::{
     ArchiveError, Staging, manifest,
     merkle::TreeHasher,
-    records::{self, FileFacts},
+    records::{self, FileFacts, Tree},
     seal::{Kind, Records, Seal, Subject},
+    tally::{self, TALLY},
 };
 use crate::model::{Coverage, Sha256Digest};
 
@@ -34,6 +35,8 @@ pub(super) struct Contents {
     pub(super) manifest: Vec<u8>,
     /// The salted tree.
     pub(super) records: Records,
+    /// The salted tree over the tally, where there is one.
+    pub(super) tally: Option<Records>,
     /// Tasks by state, where there is a coverage ledger.
     pub(super) coverage: Option<BTreeMap<String, u64>>,
     /// Tasks that are gaps.
@@ -49,16 +52,15 @@ pub(super) fn survey(staging: &Staging, kind: Kind, salt_key: &[u8; 32]) -> Resu
     if staging.get(SALT_KEY).is_none() {
         staging.add(SALT_KEY, salt_key)?;
     }
+    tally::write(staging, kind)?;
     let files = staging.files()?;
-    let is_record = records::record_paths(kind);
-    let mut tree = TreeHasher::new();
+    let mut trees = [(Tree::Records, TreeHasher::new()), (Tree::Tally, TreeHasher::new())];
     for (path, staged) in &files {
         let file = staging.open(path)?;
         let io = |source| ArchiveError::Io { action: "read", path: path.clone(), source };
-        let read = if is_record(path) {
-            records::feed(&mut tree, salt_key, path, file).map_err(io)?
-        } else {
-            digest(file).map_err(io)?
+        let read = match trees.iter_mut().find(|(tree, _)| tree.holds(kind, path)) {
+            Some((tree, hasher)) => records::feed(hasher, *tree, salt_key, path, file).map_err(io)?,
+            None => digest(file).map_err(io)?,
         };
         if read.sha256 != staged.sha256 || read.size != staged.size {
             return Err(ArchiveError::Changed(path.clone()));
@@ -66,9 +68,11 @@ pub(super) fn survey(staging: &Staging, kind: Kind, salt_key: &[u8; 32]) -> Resu
     }
     let ledger = staging.get("data/coverage.ndjson").map(|_| counts(staging)).transpose()?;
     let (coverage, gaps) = ledger.unzip();
+    let [records, tally] = trees.map(|(_, hasher)| Records { count: hasher.size(), root: hasher.root() });
     Ok(Contents {
         manifest: manifest::render(files.iter().map(|(path, staged)| (path.as_str(), staged.sha256))),
-        records: Records { count: tree.size(), root: tree.root() },
+        records,
+        tally: staging.get(TALLY).map(|_| tally),
         coverage,
         gaps,
         plan: staging.joint_digest("data/plan.ndjson")?,

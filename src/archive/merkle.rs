@@ -113,9 +113,19 @@ pub fn verify_inclusion(leaf: Sha256Digest, index: u64, size: u64, path: &[Sha25
 
 /// Returns the salt of record `index`: HMAC-SHA256(key, index in decimal).
 pub fn salt(key: &[u8; 32], index: u64) -> [u8; 32] {
+    derived(key, &index.to_string())
+}
+
+/// Returns the salt of line `index` of the tally: HMAC-SHA256(key, `tally ` and the index in decimal). Never that of a record,
+/// which a tally's proof would give away.
+pub fn tally_salt(key: &[u8; 32], index: u64) -> [u8; 32] {
+    derived(key, &format!("tally {index}"))
+}
+
+fn derived(key: &[u8; 32], label: &str) -> [u8; 32] {
     // HMAC takes a key of any length.
     let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(key) else { return [0; 32] };
-    mac.update(index.to_string().as_bytes());
+    mac.update(label.as_bytes());
     mac.finalize().into_bytes().into()
 }
 

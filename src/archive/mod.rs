@@ -2,16 +2,19 @@
 
 mod amended;
 mod bag;
+pub mod batch;
 pub mod chain;
 mod guide;
 mod input;
 pub mod manifest;
 pub mod merkle;
 pub mod path;
+pub mod proof;
 mod reader;
 mod records;
 pub mod seal;
 mod staging;
+pub mod tally;
 #[cfg(test)]
 mod tests;
 mod tlog;
@@ -20,10 +23,11 @@ mod zip_read;
 pub use amended::{AMENDMENTS, APPROVERS, Amended, AmendedLine, approval_path, file_path};
 pub use bag::{SALT_KEY, TAG_FILES};
 pub(crate) use bag::{digest, pour};
+pub use guide::proof_guide;
 pub use input::{Input, InputError};
 pub use reader::{Bodies, Calls, Lines, Reader};
 pub(crate) use records::feed;
-pub use records::{record_paths, records_root};
+pub use records::{Leaf, Tree, each_leaf, record_paths, records_root};
 pub use seal::{Kind, Seal, Statement};
 pub use staging::{MAX_FILE, StagedFile, StagedWriter, Staging};
 pub use tlog::TlogProof;

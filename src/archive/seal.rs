@@ -147,6 +147,9 @@ pub struct Seal {
     /// The salted records: body lines of an evidence archive, observation lines of an assessment archive.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub records: Option<Records>,
+    /// The salted lines of an assessment's tally: how many records there are of each account and check.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tally: Option<Records>,
     /// How many tasks ended in each state; states that did not occur are left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub coverage: Option<BTreeMap<String, u64>>,

@@ -89,6 +89,7 @@ fn the_format_document_names_every_code() {
         include_str!("../verify/archive.rs"),
         include_str!("../verify/chain.rs"),
         include_str!("../verify/content.rs"),
+        include_str!("../verify/proof.rs"),
         include_str!("../verify/replay.rs"),
     ];
     let mut seen = 0;

@@ -2,7 +2,7 @@
 //!
 //! [`run`] carries out one run (open, discover, plan, collect, seal); [`period`] finds a period's evidence, judges it and
 //! closes the period; [`open_assessment`] reads an assessment back out of its archive; [`Reperformance`] lets the verifier rebuild
-//! it. Between runs: [`status`], [`diff`], [`sample`].
+//! it. Between runs: [`status`], [`diff`], [`sample`]; for others' eyes: [`prove`].
 
 pub mod additions;
 pub mod amend;
@@ -18,6 +18,7 @@ mod observing;
 mod open;
 mod organization;
 pub mod period;
+pub mod prove;
 mod results;
 #[cfg(feature = "aws")]
 pub mod run;

@@ -101,8 +101,8 @@ pub enum Command {
     },
     /// Check archives or a store: files, seals, signatures, chain, and that the verdicts follow from the evidence
     Verify {
-        /// Archives, unpacked archives, or a store: paths, or s3:// URLs
-        #[arg(required = true, value_name = "ARCHIVE|STORE")]
+        /// Archives, unpacked archives, a store, or proof files: paths, or s3:// URLs
+        #[arg(required = true, value_name = "ARCHIVE|STORE|PROOF")]
         inputs: Vec<PathBuf>,
         /// Whom to trust: an allowed_signers or PEM file, or a key's fingerprint. Never taken from inside an archive
         #[arg(long, value_name = "FILE|FINGERPRINT")]
@@ -154,6 +154,8 @@ pub enum Command {
         #[arg(long, requires = "size")]
         seed: Option<String>,
     },
+    /// Show some records of an assessment without the rest, so that their receiver can check them
+    Prove(super::commands::prove::ProveArgs),
     /// Read and check the catalogue of controls
     Controls {
         /// What to do

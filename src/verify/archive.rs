@@ -7,7 +7,10 @@ use super::{
     succession::{ChainKey, Keys},
 };
 use crate::{
-    archive::{ArchiveError, Reader, SALT_KEY, Statement, TAG_FILES, TlogProof, manifest, merkle, path, seal::Records},
+    archive::{
+        ArchiveError, Reader, SALT_KEY, Statement, TAG_FILES, TlogProof, Tree, manifest, merkle, path,
+        seal::{Records, Seal},
+    },
     model::Sha256Digest,
     sign::{PublicKey, dsse, sshsig},
 };
@@ -53,8 +56,9 @@ pub(super) fn verify_archive(reader: &Reader, options: &Options, chains: &[Keys]
         overridden: seal.overridden.clone(),
     };
     if let Some(key) = verify_signatures(reader, report) {
-        verify_place(reader, &key, report);
-        summary.trust = standing(reader, &key, options, chains, report);
+        let place = reader.bytes("seal.tlog-proof").map_err(|e| e.to_string());
+        verify_place(input, reader.seal(), reader.seal_bytes(), place.as_deref(), &key, report);
+        summary.trust = standing(input, seal, &key, options, chains, report);
         summary.trusted = summary.trust.is_trusted();
         summary.signed_by = Some(key.fingerprint());
     }
@@ -95,9 +99,16 @@ pub(super) struct SignedSeal<'a> {
     pub(super) dsse: Option<&'a [u8]>,
 }
 
-/// How far the key of an archive is to be believed: as the chain that was given says, else by `--trust` alone.
-fn standing(reader: &Reader, key: &PublicKey, options: &Options, chains: &[Keys], report: &mut Report) -> Standing {
-    let (input, seal, id) = (reader.label(), &reader.seal().predicate, key.fingerprint());
+/// Returns how far the key of a seal is to be believed: as the chain that was given says, else by `--trust` alone.
+pub(super) fn standing(
+    input: &str,
+    seal: &Seal,
+    key: &PublicKey,
+    options: &Options,
+    chains: &[Keys],
+    report: &mut Report,
+) -> Standing {
+    let id = key.fingerprint();
     let known: Option<&ChainKey> = chains.iter().find(|c| c.log == seal.log).and_then(|c| c.at(seal.sequence));
     let trust = match known {
         Some(known) if known.key == id => known.trust,
@@ -132,6 +143,7 @@ fn verify_signatures(reader: &Reader, report: &mut Report) -> Option<PublicKey> 
     Some(key)
 }
 
+/// Checks that the seal names the key that signed it.
 pub(super) fn check_key_id(input: &str, statement: &Statement, key: &PublicKey, report: &mut Report) {
     if statement.predicate.key.id != key.fingerprint() {
         report.problem(
@@ -180,19 +192,27 @@ pub(super) fn verify_seal(signed: &SignedSeal<'_>, report: &mut Report) -> Optio
     Some(key)
 }
 
-fn verify_place(reader: &Reader, key: &PublicKey, report: &mut Report) {
+/// Checks that a signed checkpoint holds the seal at the place that it states; `place` is its `seal.tlog-proof`.
+pub(super) fn verify_place(
+    input: &str,
+    statement: &Statement,
+    bytes: &[u8],
+    place: Result<&[u8], &String>,
+    key: &PublicKey,
+    report: &mut Report,
+) {
     const FILE: &str = "seal.tlog-proof";
-    let problem = |why: String| Problem::new("inclusion-proof", reader.label(), format!("{FILE}: {why}")).file(FILE);
-    let bytes = match reader.bytes(FILE) {
-        Ok(bytes) => bytes,
-        Err(e) => return report.problem(problem(e.to_string())),
+    let problem = |why: String| Problem::new("inclusion-proof", input, format!("{FILE}: {why}")).file(FILE);
+    let place = match place {
+        Ok(place) => place,
+        Err(e) => return report.problem(problem(e.clone())),
     };
-    let seal = &reader.seal().predicate;
-    let proof = match TlogProof::parse(&String::from_utf8_lossy(&bytes)) {
+    let seal = &statement.predicate;
+    let proof = match TlogProof::parse(&String::from_utf8_lossy(place)) {
         Ok(proof) => proof,
         Err(e) => return report.problem(problem(e.to_string())),
     };
-    match proof.verify(reader.seal_bytes(), key) {
+    match proof.verify(bytes, key) {
         Err(e) => report.problem(problem(format!("this seal is not in the tree of the checkpoint: {e}"))),
         Ok(checkpoint) => {
             let origin = format!("orgproof/{}", seal.log);
@@ -283,8 +303,7 @@ fn verify_files(
         report.problem(unlisted(input, name));
     }
     let salt_key = reader.bytes(SALT_KEY).ok().and_then(|b| <[u8; 32]>::try_from(b).ok());
-    let is_record = crate::archive::record_paths(summary.kind);
-    let mut tree = merkle::TreeHasher::new();
+    let mut trees = [Tree::Records, Tree::Tally].map(|tree| (tree, merkle::TreeHasher::new()));
     for (name, expected) in listed {
         if !name.starts_with("data/") {
             report.problem(
@@ -293,8 +312,9 @@ fn verify_files(
         }
         let outcome = reader.file(name).and_then(|file| {
             let io = |source| ArchiveError::Io { action: "read", path: name.clone(), source };
-            match &salt_key {
-                Some(key) if is_record(name) => crate::archive::feed(&mut tree, key, name, file).map_err(io),
+            let of = trees.iter_mut().find(|(tree, _)| tree.holds(summary.kind, name));
+            match (&salt_key, of) {
+                (Some(key), Some((tree, hasher))) => crate::archive::feed(hasher, *tree, key, name, file).map_err(io),
                 _ => crate::archive::digest(file).map_err(io),
             }
         });
@@ -309,22 +329,28 @@ fn verify_files(
             Err(e) => report.problem(unreadable(input, name, &e)),
         }
     }
-    let found = Records { count: tree.size(), root: tree.root() };
-    verify_records(reader, found, salt_key.is_some(), report);
+    for (tree, hasher) in trees {
+        verify_tree(reader, tree, Records { count: hasher.size(), root: hasher.root() }, salt_key.is_some(), report);
+    }
     lines
 }
 
-fn verify_records(reader: &Reader, found: Records, salted: bool, report: &mut Report) {
+fn verify_tree(reader: &Reader, tree: Tree, found: Records, salted: bool, report: &mut Report) {
+    let what = if tree == Tree::Records { "records" } else { "tally" };
     let problem = |why: String| Problem::new("records-root", reader.label(), why);
-    let text = |records: Records| format!("{} records, root {}", records.count, records.root);
-    match reader.seal().predicate.records {
-        None => report.problem(problem("the seal states no tree over the records".to_owned()).file("seal.json")),
+    let text = |records: Records| format!("{} lines, root {}", records.count, records.root);
+    match tree.sealed(&reader.seal().predicate) {
+        // Archives of earlier releases have none; whether a tally lies there all the same, its own check says.
+        None if tree == Tree::Tally => {}
+        None => {
+            report.problem(problem(format!("the seal states no tree over the {what}")).file("seal.json"));
+        }
         Some(_) if !salted => report.problem(
-            problem(format!("{SALT_KEY} is not 32 bytes, so the tree over the records cannot be rebuilt"))
+            problem(format!("{SALT_KEY} is not 32 bytes, so the tree over the {what} cannot be rebuilt"))
                 .file(SALT_KEY),
         ),
         Some(expected) if expected != found => report.problem(
-            problem("the tree over the records is not the one that was sealed".to_owned())
+            problem(format!("the tree over the {what} is not the one that was sealed"))
                 .values(text(expected), text(found)),
         ),
         Some(_) => {}

@@ -445,7 +445,9 @@ pub(super) fn compare(archives: &[Reader], options: &Options, stores: &[Box<dyn 
     }
     if let Some(note) = &options.checkpoint {
         for reader in archives {
-            compare_outside(reader, note, options, report);
+            let bytes = |name| reader.bytes(name).unwrap_or_default();
+            let (place, ssh) = (bytes("seal.tlog-proof"), bytes("seal.json.sig"));
+            compare_outside(reader.label(), [&place, &ssh], note, options, report);
         }
     }
     if !archives.is_empty() {
@@ -456,23 +458,25 @@ pub(super) fn compare(archives: &[Reader], options: &Options, stores: &[Box<dyn 
     }
 }
 
-fn compare_outside(reader: &Reader, note: &str, options: &Options, report: &mut Report) {
-    let input = reader.label();
+/// Compares a seal that is shown without its chain, by its `seal.tlog-proof` and `seal.json.sig`, with the checkpoint kept outside.
+pub(super) fn compare_outside(
+    input: &str,
+    [place, ssh]: [&[u8]; 2],
+    note: &str,
+    options: &Options,
+    report: &mut Report,
+) {
     let Ok((outside, _)) = Checkpoint::parse(note) else {
         let message = "the checkpoint given with --checkpoint is malformed";
         return report.problem(Problem::new("checkpoint-invalid", input, message));
     };
-    let inside = reader
-        .bytes("seal.tlog-proof")
+    let inside = TlogProof::parse(&String::from_utf8_lossy(place))
         .ok()
-        .and_then(|b| TlogProof::parse(&String::from_utf8_lossy(&b)).ok())
         .and_then(|proof| Checkpoint::parse(&proof.checkpoint).ok().map(|(c, _)| c));
-    let key = crate::sign::sshsig::SshSignature::parse(&String::from_utf8_lossy(
-        &reader.bytes("seal.json.sig").unwrap_or_default(),
-    ))
-    .ok()
-    .map(|s| s.key)
-    .filter(|key| options.trust.is_empty() || options.trust.contains(key));
+    let key = crate::sign::sshsig::SshSignature::parse(&String::from_utf8_lossy(ssh))
+        .ok()
+        .map(|s| s.key)
+        .filter(|key| options.trust.is_empty() || options.trust.contains(key));
     let (Some(inside), Some(key)) = (inside, key) else { return };
     if Checkpoint::verify(note, &key).is_err() {
         let message = "the checkpoint given with --checkpoint is not signed by this archive's key";

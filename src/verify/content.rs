@@ -6,7 +6,10 @@ use sha2::{Digest, Sha256};
 
 use super::{Problem, Report};
 use crate::{
-    archive::{Amended, ArchiveError, Kind, Reader},
+    archive::{
+        Amended, ArchiveError, Kind, Reader,
+        tally::{self, TALLY},
+    },
     model::{Amendment, Authentication, Coverage, CoverageState, PlannedTask, Sha256Digest, TaskId},
 };
 
@@ -37,6 +40,7 @@ pub(super) fn verify_content(reader: &Reader) -> Content {
     let mut report = Content::default();
     if reader.seal().predicate.kind.is_assessment() {
         verify_evidence_list(reader, &mut report);
+        verify_tally(reader, &mut report);
     } else if reader.seal().predicate.kind == Kind::Amend {
         verify_amendments(reader, &mut report);
     } else if reader.size("data/plan.ndjson").is_some() || reader.size("data/coverage.ndjson").is_some() {
@@ -305,5 +309,25 @@ fn verify_evidence_list(reader: &Reader, report: &mut Content) {
                 );
             }
         }
+    }
+}
+
+/// Counts the records anew: a proof that "these are all" rests on the sealed numbers.
+fn verify_tally(reader: &Reader, report: &mut Content) {
+    let sealed = reader.seal().predicate.tally.is_some();
+    let found = match reader.bytes(TALLY) {
+        Ok(found) => found,
+        Err(ArchiveError::Missing(_)) if !sealed => return,
+        Err(e) => return report.problem(malformed(reader.label(), &e)),
+    };
+    let mut tally = tally::Tally::default();
+    let is_record = crate::archive::record_paths(reader.seal().predicate.kind);
+    let mut paths = reader.names().into_iter().filter(|path| is_record(path));
+    if let Err(e) = paths.try_for_each(|path| tally.count(path, reader.file(path)?)) {
+        return report.problem(malformed(reader.label(), &e));
+    }
+    if !sealed || tally.render().ok().as_ref() != Some(&found) {
+        let message = "the tally does not state the numbers of records that there are of each account and check";
+        report.problem(Problem::new("tally-differs", reader.label(), message).file(TALLY));
     }
 }

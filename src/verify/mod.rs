@@ -4,10 +4,13 @@
 //! 1. the signatures and the place in the chain (depth `seals`),
 //! 2. every file against the manifests, and the ledger against the evidence (depth `bytes`),
 //! 3. the verdicts, rebuilt from the evidence (depth `replay`).
+//!
+//! A proof file shows single lines of an archive: its seal goes through step 1, its lines are held against the seal's tree.
 
 mod archive;
 mod chain;
 mod content;
+mod proof;
 mod replay;
 mod report;
 mod succession;
@@ -20,6 +23,7 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 use serde::Serialize;
 
+pub use proof::{ProofSummary, Shown};
 pub use report::{ArchiveSummary, ChainSummary, Class, Problem, Report, Unchecked};
 pub use succession::{ChainKey, Standing};
 pub use trust::{Trust, TrustError};
@@ -88,13 +92,18 @@ pub trait Reperform {
     fn results(&self, assessment: &Reader, evidence: &[&Reader]) -> Result<Vec<(String, Vec<u8>)>, String>;
 }
 
-/// Verifies archives (zips or unpacked folders), stores, or several of both together; each on disk or, by its URL, in S3.
+/// Verifies archives (zips or unpacked folders), stores, proof files, or several of them together; each on disk or, by its URL, in S3.
 pub fn verify(inputs: &[PathBuf], options: &Options, reperform: Option<&dyn Reperform>) -> Report {
     let mut report = Report::new(options.depth);
     let mut archives: Vec<Reader> = Vec::new();
     let mut stores: Vec<Box<dyn Store>> = Vec::new();
+    let mut proofs = Vec::new();
     for input in inputs {
         let label = input.display().to_string();
+        if proof::is_one(input) {
+            proofs.extend(proof::open(input, &mut report));
+            continue;
+        }
         match Input::open(input) {
             Ok(Input::Archive(reader)) => archives.push(*reader),
             Ok(Input::Store(store)) => stores.push(store),
@@ -114,13 +123,16 @@ pub fn verify(inputs: &[PathBuf], options: &Options, reperform: Option<&dyn Repe
         archive::verify_archive(reader, options, &chains, &mut report);
     }
     chain::compare(&archives, options, &stores, &mut report);
+    for proof in &proofs {
+        proof.verify(&archives, &chains, options, &mut report);
+    }
     replay::verify_verdicts(&archives, options, reperform, &mut report);
     remarks(options, &mut report);
     report.settle()
 }
 
 fn remarks(options: &Options, report: &mut Report) {
-    if report.archives.is_empty() && report.chains.is_empty() {
+    if report.archives.is_empty() && report.chains.is_empty() && report.proofs.is_empty() {
         return;
     }
     if options.trust.is_empty() {

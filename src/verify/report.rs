@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt::Write};
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{ChainKey, Depth, Standing};
+use super::{ChainKey, Depth, ProofSummary, Standing};
 use crate::{archive::Kind, model::Sha256Digest};
 
 /// What a problem means for the exit code.
@@ -163,6 +163,8 @@ pub struct Report {
     pub archives: Vec<ArchiveSummary>,
     /// Chains.
     pub chains: Vec<ChainSummary>,
+    /// What proof files show, one for each archive that they show something of.
+    pub proofs: Vec<ProofSummary>,
     /// The exit code that follows.
     pub exit_code: u8,
 }
@@ -177,6 +179,7 @@ impl Report {
             notices: Vec::new(),
             archives: Vec::new(),
             chains: Vec::new(),
+            proofs: Vec::new(),
             exit_code: 0,
         }
     }
@@ -257,6 +260,7 @@ impl Report {
                 );
             }
         }
+        self.proofs.iter().for_each(|proof| proof.render(&mut out));
         for problem in &self.problems {
             let _ = writeln!(out, "PROBLEM [{}] {}: {}", problem.code, problem.input, problem.message);
             if let (Some(expected), Some(found)) = (&problem.expected, &problem.found) {
@@ -284,7 +288,8 @@ impl Report {
 }
 
 /// What a key's standing means, after its name.
-fn words(trust: Standing) -> &'static str {
+/// Says how far a key is to be believed.
+pub(super) fn words(trust: Standing) -> &'static str {
     match trust {
         Standing::Direct => "trusted",
         Standing::Succession => "trusted by succession: a trusted key handed over to it",

@@ -66,6 +66,8 @@ pub(super) struct Signed<'a> {
 pub(super) struct Keys {
     pub(super) log: String,
     pub(super) keys: Vec<ChainKey>,
+    /// Digests of its seals.
+    pub(super) seals: Vec<Sha256Digest>,
 }
 
 impl Keys {
@@ -98,7 +100,7 @@ impl Keys {
                 keys[at - 1].trust = Standing::Predecessor;
             }
         }
-        Self { log, keys }
+        Self { log, keys, seals: seals.iter().map(|s| s.link.digest).collect() }
     }
 
     /// Says of each key what follows from its standing.

@@ -232,6 +232,7 @@ impl Chain {
             catalog: facts.catalog,
             plan: None,
             records: None,
+            tally: None,
             coverage: None,
             gaps: None,
             evidence: facts.evidence.clone(),
@@ -297,6 +298,7 @@ impl Chain {
         let mut seal = self.seal(kind, facts);
         seal.plan = contents.plan;
         seal.records = Some(contents.records);
+        seal.tally = contents.tally;
         seal.coverage.clone_from(&contents.coverage);
         seal.gaps = contents.gaps;
         let tags = bag::tag_files(&contents, &seal)?;

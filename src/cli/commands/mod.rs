@@ -12,6 +12,7 @@ mod init;
 mod keys;
 #[cfg(feature = "aws")]
 mod plan;
+pub(super) mod prove;
 mod report;
 mod sample;
 mod seal;
@@ -46,6 +47,7 @@ pub(super) fn run(args: &Args, output: &Output) -> Result<Exit, Failure> {
             verify::run(inputs, trust, checkpoint.as_deref(), *depth, output)
         }
         Command::Report { input, format, out, lang } => report::run(input, format, out, lang, output),
+        Command::Prove(args) => prove::run(args, output),
         Command::Status { period } => status::run(&Setting::load(path)?, period.as_deref(), output),
         Command::Diff { a, b } => diff::run(a, b.as_deref(), output),
         Command::Sample { archive, check, size, seed } => {
