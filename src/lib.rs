@@ -37,6 +37,7 @@
 //! | [`collectors`], [`aws`] | what is asked of which service; sessions, quotas, raw capture (feature `aws`) |
 //! | [`report`] | an assessment -> bytes |
 //! | [`archive`], [`sign`], [`store`] | the format, signatures, where archives live |
+//! | [`crypt`] | encryption for named recipients (feature `age`) |
 //! | [`verify`] | everything that an auditor may doubt, checked |
 //! | [`period`] | observations of many runs -> what held when, what changed, whether it operated |
 //! | [`assess`], [`observe`], [`policy`], [`catalog`] | what the evidence says, held against what is required |
@@ -69,6 +70,8 @@ pub mod collect;
 #[cfg(feature = "aws")]
 pub mod collectors;
 pub mod config;
+#[cfg(feature = "age")]
+pub mod crypt;
 pub mod model;
 pub mod observe;
 pub mod period;

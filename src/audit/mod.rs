@@ -2,7 +2,7 @@
 //!
 //! [`run`] carries out one run (open, discover, plan, collect, seal); [`period`] finds a period's evidence, judges it and
 //! closes the period; [`open_assessment`] reads an assessment back out of its archive; [`Reperformance`] lets the verifier rebuild
-//! it. Between runs: [`status`], [`diff`], [`sample`]; for others' eyes: [`prove`].
+//! it. Between runs: [`status`], [`diff`], [`sample`]; for others' eyes: [`prove`], [`export`].
 
 pub mod additions;
 pub mod amend;
@@ -10,6 +10,7 @@ pub mod amendments;
 pub mod diff;
 #[cfg(feature = "aws")]
 mod discover;
+pub mod export;
 #[cfg(feature = "aws")]
 pub mod interrupted;
 mod judge;

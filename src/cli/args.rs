@@ -154,6 +154,9 @@ pub enum Command {
         #[arg(long, requires = "size")]
         seed: Option<String>,
     },
+    /// Write an encrypted copy of an archive or a store, for the auditor
+    #[cfg(feature = "age")]
+    Export(super::commands::export::ExportArgs),
     /// Show some records of an assessment without the rest, so that their receiver can check them
     Prove(super::commands::prove::ProveArgs),
     /// Read and check the catalogue of controls

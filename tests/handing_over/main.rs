@@ -2,6 +2,8 @@
 #![cfg(feature = "aws")]
 #![expect(clippy::unwrap_used, reason = "a test says what went wrong by panicking")]
 
+#[cfg(feature = "age")]
+mod export;
 mod proofs;
 #[path = "../support/mod.rs"]
 #[expect(dead_code, reason = "each test program uses its part of the stage")]

@@ -8,6 +8,8 @@ mod controls;
 mod diff;
 pub(super) mod evidence;
 pub(super) mod exception;
+#[cfg(feature = "age")]
+pub(super) mod export;
 mod init;
 mod keys;
 #[cfg(feature = "aws")]
@@ -47,6 +49,8 @@ pub(super) fn run(args: &Args, output: &Output) -> Result<Exit, Failure> {
             verify::run(inputs, trust, checkpoint.as_deref(), *depth, output)
         }
         Command::Report { input, format, out, lang } => report::run(input, format, out, lang, output),
+        #[cfg(feature = "age")]
+        Command::Export(args) => export::run(args, output),
         Command::Prove(args) => prove::run(args, output),
         Command::Status { period } => status::run(&Setting::load(path)?, period.as_deref(), output),
         Command::Diff { a, b } => diff::run(a, b.as_deref(), output),
