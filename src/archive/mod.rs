@@ -13,6 +13,7 @@ pub mod proof;
 mod reader;
 mod records;
 pub mod seal;
+mod sink;
 mod staging;
 pub mod tally;
 #[cfg(test)]
@@ -29,6 +30,7 @@ pub use reader::{Bodies, Calls, Lines, Reader};
 pub(crate) use records::feed;
 pub use records::{Leaf, Tree, each_leaf, record_paths, records_root};
 pub use seal::{Kind, Seal, Statement};
+pub use sink::{FileSink, Folder, Nowhere};
 pub use staging::{MAX_FILE, StagedFile, StagedWriter, Staging};
 pub use tlog::TlogProof;
 

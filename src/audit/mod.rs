@@ -33,7 +33,7 @@ pub use discover::{DiscoverError, Discovered, discover, discovery_task};
 pub use judge::{Inputs, JudgeError, as_of, judge, judge_into};
 pub use observing::observe;
 pub use open::{OpenError, Reperformance, open_archive, open_assessment};
-pub use results::to_files as results_files;
+pub use results::{judge_to, to_files as results_files};
 
 /// The signer's name in `allowed_signers` files that this program writes.
 pub const SIGNER: &str = "evidence@orgproof";

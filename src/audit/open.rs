@@ -9,13 +9,14 @@ use super::{
 };
 use crate::{
     archive::{
-        Amended, ArchiveError, Input, InputError, Kind, Reader,
+        Amended, ArchiveError, FileSink, Input, InputError, Kind, Reader,
         chain::{self, ChainError},
     },
     catalog::{Catalog, CatalogFiles},
     model::Assessment,
     observe::SEMANTICS,
     report::{Provenance, SealedArchive},
+    sorted::Scratch,
     store::Store,
     verify::Reperform,
 };
@@ -130,12 +131,12 @@ impl Reperform for Reperformance {
         SEMANTICS
     }
 
-    fn results(&self, assessment: &Reader, evidence: &[&Reader]) -> Result<results::Files, String> {
-        rebuild(assessment, evidence).map_err(|e| e.to_string())
+    fn results(&self, assessment: &Reader, evidence: &[&Reader], sink: &mut dyn FileSink) -> Result<(), String> {
+        rebuild(assessment, evidence, sink).map_err(|e| e.to_string())
     }
 }
 
-fn rebuild(assessment: &Reader, evidence: &[&Reader]) -> Result<results::Files, JudgeError> {
+fn rebuild(assessment: &Reader, evidence: &[&Reader], sink: &mut dyn FileSink) -> Result<(), JudgeError> {
     let names: Vec<String> =
         assessment.names().into_iter().filter(|n| n.starts_with(CATALOG)).map(str::to_owned).collect();
     let mut files = CatalogFiles::new();
@@ -158,13 +159,13 @@ fn rebuild(assessment: &Reader, evidence: &[&Reader]) -> Result<results::Files, 
     let period = seal.period.as_ref().ok_or_else(|| problem("the seal names no period"))?;
     let amended: Vec<&&Reader> = evidence.iter().filter(|r| r.seal().predicate.kind == Kind::Amend).collect();
     let amendments = amended.into_iter().map(|r| Amended::read(r)).collect::<Result<Vec<_>, _>>()?;
-    let rebuilt = super::judge(super::Inputs {
+    let inputs = super::Inputs {
         catalog: &catalog,
         period,
         evidence: lines.iter().map(|line| line.seal).collect(),
         run,
         amendments: &amendments,
         at: super::as_of(period, seal.closed),
-    })?;
-    results::to_files(&rebuilt)
+    };
+    super::judge_to(inputs, &Scratch::default(), sink).map(drop)
 }

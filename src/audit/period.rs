@@ -3,10 +3,10 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Inputs, JudgeError, as_of, judge, layout, results};
+use super::{Inputs, JudgeError, as_of, judge, judge_to, layout, results};
 use crate::{
     archive::{
-        Amended, Kind, Reader, Staging,
+        Amended, FileSink, Kind, Reader, Staging,
         chain::{self, Chain, ChainError, Facts, Link, Sealed},
         seal::Tool,
     },
@@ -15,6 +15,7 @@ use crate::{
     model::{Assessment, Period, Sha256Digest},
     observe::SEMANTICS,
     report::{self, Provenance, SealedArchive},
+    sorted::Scratch,
     store::Store,
 };
 
@@ -168,14 +169,27 @@ impl Evidence {
     /// # Errors
     /// The archive cannot be read or describes no organisation.
     pub fn assess(&self, catalog: &Catalog, period: &Period, now: Timestamp) -> Result<Assessment, JudgeError> {
-        judge(Inputs {
-            catalog,
-            period,
-            evidence: self.seals(),
-            run: &self.newest,
-            amendments: &self.amendments,
-            at: as_of(period, now),
-        })
+        judge(self.inputs(catalog, period, now))
+    }
+
+    /// Judges likewise, in bounded memory; the files of `data/results/` go to `sink`.
+    ///
+    /// # Errors
+    /// As [`Self::assess`], or `sink` refuses.
+    pub fn assess_to(
+        &self,
+        catalog: &Catalog,
+        period: &Period,
+        now: Timestamp,
+        scratch: &Scratch,
+        sink: &mut dyn FileSink,
+    ) -> Result<Assessment<()>, JudgeError> {
+        judge_to(self.inputs(catalog, period, now), scratch, sink)
+    }
+
+    fn inputs<'a>(&'a self, catalog: &'a Catalog, period: &'a Period, now: Timestamp) -> Inputs<'a> {
+        let (evidence, at) = (self.seals(), as_of(period, now));
+        Inputs { catalog, period, evidence, run: &self.newest, amendments: &self.amendments, at }
     }
 }
 

@@ -7,16 +7,19 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use super::JudgeError;
+use super::{Inputs, JudgeError, judge_into};
 use crate::{
+    archive::FileSink,
     assess,
     model::{AccountId, Assessment, AssessmentHeader, CheckResult, Coverage, Organization, ScopeReason},
+    sorted::Scratch,
 };
 
 /// Files of an archive, by path.
 pub type Files = Vec<(String, Vec<u8>)>;
 
 const FOLDER: &str = "data/results/";
+const OBSERVATIONS: &str = "observations";
 const SUMMARY: &str = "data/results/summary.json";
 /// Where a file of lines is continued in another: the format's limit for a file.
 const FILE_LIMIT: usize = 64 << 20;
@@ -70,6 +73,53 @@ pub fn to_files(assessment: &Assessment) -> Result<Files, JudgeError> {
     Ok(files)
 }
 
+/// Judges in bounded memory and gives every file under `data/results/` to `sink`: the same bytes as [`to_files`].
+///
+/// # Errors
+/// As [`judge_into`], or `sink` refuses.
+pub fn judge_to(inputs: Inputs<'_>, scratch: &Scratch, sink: &mut dyn FileSink) -> Result<Assessment<()>, JudgeError> {
+    let mut lines = Lines::begin(sink, OBSERVATIONS, FILE_LIMIT)?;
+    let assessment = judge_into(inputs, scratch, |line| lines.line(&line))?.with_results(Vec::new());
+    for (path, bytes) in to_files(&assessment)? {
+        if path != part_name(OBSERVATIONS, 0) {
+            sink.add(&path, &bytes)?;
+        }
+    }
+    sink.finish()?;
+    Ok(assessment.with_results(()))
+}
+
+/// A file of JSON lines in as many parts as the limit asks for; there even when it is empty.
+struct Lines<'a> {
+    sink: &'a mut dyn FileSink,
+    name: &'static str,
+    limit: usize,
+    part: usize,
+    size: usize,
+    line: Vec<u8>,
+}
+
+impl<'a> Lines<'a> {
+    fn begin(sink: &'a mut dyn FileSink, name: &'static str, limit: usize) -> Result<Self, JudgeError> {
+        sink.begin(&part_name(name, 0))?;
+        Ok(Self { sink, name, limit, part: 0, size: 0, line: Vec::new() })
+    }
+
+    fn line(&mut self, record: &impl Serialize) -> Result<(), JudgeError> {
+        self.line.clear();
+        let path = || part_name(self.name, self.part);
+        serde_json::to_writer(&mut self.line, record)
+            .map_err(|e| JudgeError::Results { path: path(), why: e.to_string() })?;
+        self.line.push(b'\n');
+        if self.size > 0 && self.size + self.line.len() > self.limit {
+            (self.part, self.size) = (self.part + 1, 0);
+            self.sink.begin(&part_name(self.name, self.part))?;
+        }
+        self.size += self.line.len();
+        Ok(self.sink.write(&self.line)?)
+    }
+}
+
 /// Rebuilds an assessment from the files that [`to_files`] wrote; `read` gives a file's bytes, `None` where there is none.
 ///
 /// # Errors
@@ -119,4 +169,45 @@ fn lines<T: DeserializeOwned>(
         }
     }
     Ok(all)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+
+    #[derive(Default)]
+    struct Memory(Files);
+
+    impl FileSink for Memory {
+        fn begin(&mut self, path: &str) -> io::Result<()> {
+            self.0.push((path.to_owned(), Vec::new()));
+            Ok(())
+        }
+        fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+            self.0.last_mut().unwrap().1.extend_from_slice(bytes);
+            Ok(())
+        }
+        fn finish(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn lines_as_they_come_are_cut_into_the_same_parts_as_lines_that_are_all_there() {
+        let mut assessment = crate::report::sample::assessment();
+        let whole = to_files(&assessment).unwrap();
+        let results = std::mem::take(&mut assessment.results);
+        let mut memory = Memory::default();
+        let mut lines = Lines::begin(&mut memory, OBSERVATIONS, FILE_LIMIT).unwrap();
+        results.iter().for_each(|line| lines.line(line).unwrap());
+        let path = part_name(OBSERVATIONS, 0);
+        assert_eq!(memory.0, [(path.clone(), whole.iter().find(|(p, _)| *p == path).unwrap().1.clone())]);
+        let mut memory = Memory::default();
+        let mut lines = Lines::begin(&mut memory, OBSERVATIONS, 1000).unwrap();
+        results.iter().for_each(|line| lines.line(line).unwrap());
+        assert!(memory.0.len() > 1 && memory.0.iter().all(|(_, bytes)| bytes.len() <= 1000));
+        assert_eq!(memory.0[1].0, "data/results/observations.001.ndjson");
+    }
 }

@@ -29,7 +29,7 @@ pub use succession::{ChainKey, Standing};
 pub use trust::{Trust, TrustError};
 
 use crate::{
-    archive::{Input, InputError, Reader},
+    archive::{FileSink, Input, InputError, Reader},
     store::Store,
 };
 
@@ -84,12 +84,12 @@ pub trait Reperform {
     /// Returns the version of the observation and verdict rules that this implements.
     fn semantics(&self) -> u32;
 
-    /// Returns path and bytes of every file below `data/results/`, rebuilt from `evidence` (oldest first) and from the
+    /// Gives every file below `data/results/` to `sink`, rebuilt from `evidence` (oldest first) and from the
     /// inputs in `assessment` alone.
     ///
     /// # Errors
     /// Where it cannot be done, in one sentence.
-    fn results(&self, assessment: &Reader, evidence: &[&Reader]) -> Result<Vec<(String, Vec<u8>)>, String>;
+    fn results(&self, assessment: &Reader, evidence: &[&Reader], sink: &mut dyn FileSink) -> Result<(), String>;
 }
 
 /// Verifies archives (zips or unpacked folders), stores, proof files, or several of them together; each on disk or, by its URL, in S3.

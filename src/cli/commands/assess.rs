@@ -13,12 +13,10 @@ use super::{
     Setting, sealing,
 };
 use crate::{
-    archive::chain,
-    audit::{
-        period::{self, Evidence},
-        results_files,
-    },
+    archive::{FileSink, Folder, Nowhere, chain},
+    audit::period::{self, Evidence},
     model::{Assessment, Finding, Status},
+    sorted::Scratch,
 };
 
 pub(super) fn run(
@@ -33,13 +31,16 @@ pub(super) fn run(
     let store = sealing::store(setting)?;
     let links = chain::read(&*store).map_err(Failure::usage)?;
     let evidence = period::evidence(&*store, &links, &period).map_err(Failure::usage)?;
-    let assessment = evidence.assess(&catalog, &period, clock::now()).map_err(Failure::usage)?;
-    if let Some(out) = out {
-        for (path, bytes) in results_files(&assessment).map_err(Failure::usage)? {
-            let path = out.join(path.trim_start_matches("data/"));
-            std::fs::create_dir_all(path.parent().unwrap_or(out))?;
-            std::fs::write(&path, bytes).map_err(|e| Failure::usage(format!("{}: {e}", path.display())))?;
-        }
+    let scratch = Scratch::default();
+    let mut sink: Box<dyn FileSink> = match out {
+        Some(out) => Box::new(Folder::new(out.to_owned(), "data/")),
+        None => Box::new(Nowhere),
+    };
+    let assessment =
+        evidence.assess_to(&catalog, &period, clock::now(), &scratch, &mut *sink).map_err(Failure::usage)?;
+    if scratch.written() > 0 {
+        output
+            .detail(format!("{} MB went through temporary files; none is left.", scratch.written().div_ceil(1 << 20)));
     }
     output.result(&document(&assessment), || human(&assessment))?;
     Ok(exit(&assessment).max(warn_of_aborted(&evidence, output)))
@@ -56,7 +57,7 @@ pub(super) fn warn_of_aborted(evidence: &Evidence, output: &Output) -> Exit {
 }
 
 /// 1 where a requirement is not satisfied, 3 where one could not be assessed or a gap stands in the ledger; the worse wins.
-pub(super) fn exit(assessment: &Assessment) -> Exit {
+pub(super) fn exit<R>(assessment: &Assessment<R>) -> Exit {
     let of = |status| assessment.findings.iter().any(|finding| finding.status == status);
     let incomplete = of(Status::NotAssessed) || assessment.coverage.iter().any(|line| line.gap);
     let not_satisfied = if of(Status::NotSatisfied) { Exit::NotSatisfied } else { Exit::Done };
@@ -64,7 +65,7 @@ pub(super) fn exit(assessment: &Assessment) -> Exit {
 }
 
 /// The machine's form of the verdicts.
-pub(super) fn document(assessment: &Assessment) -> serde_json::Value {
+pub(super) fn document<R>(assessment: &Assessment<R>) -> serde_json::Value {
     json!({
         "period": assessment.header.period,
         "run": assessment.header.run,
@@ -77,7 +78,7 @@ pub(super) fn document(assessment: &Assessment) -> serde_json::Value {
 }
 
 /// The person's form of the verdicts.
-pub(super) fn human(assessment: &Assessment) -> String {
+pub(super) fn human<R>(assessment: &Assessment<R>) -> String {
     let header = &assessment.header;
     let mut text = format!("{}: state at {} (run {})\n", header.period.label, header.closed, header.run);
     for (id, title) in &header.frameworks {

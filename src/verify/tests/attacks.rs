@@ -239,7 +239,7 @@ fn verdicts_under_rules_that_we_do_not_know_are_left_open_and_never_called_wrong
         fn semantics(&self) -> u32 {
             2
         }
-        fn results(&self, _: &Reader, _: &[&Reader]) -> Result<Vec<(String, Vec<u8>)>, String> {
+        fn results(&self, _: &Reader, _: &[&Reader], _: &mut dyn crate::archive::FileSink) -> Result<(), String> {
             Err("must not be asked".to_owned())
         }
     }

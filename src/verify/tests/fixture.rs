@@ -10,7 +10,7 @@ use jiff::{Timestamp, ToSpan};
 
 use crate::{
     archive::{
-        Reader, Staging,
+        FileSink, Reader, Staging,
         chain::{Chain, Facts, Sealed},
     },
     model::{
@@ -131,8 +131,11 @@ impl Reperform for PageCounter {
     fn semantics(&self) -> u32 {
         1
     }
-    fn results(&self, _: &Reader, evidence: &[&Reader]) -> Result<Vec<(String, Vec<u8>)>, String> {
-        Ok(count_pages(evidence))
+    fn results(&self, _: &Reader, evidence: &[&Reader], sink: &mut dyn FileSink) -> Result<(), String> {
+        for (path, bytes) in count_pages(evidence) {
+            sink.add(&path, &bytes).map_err(|e| e.to_string())?;
+        }
+        Ok(())
     }
 }
 
