@@ -15,8 +15,9 @@
 )]
 
 use std::{
+    collections::BTreeMap,
     fmt::Write as _,
-    io::Write as _,
+    io::{BufRead as _, BufReader, Write as _},
     path::{Path, PathBuf},
     time::Instant,
 };
@@ -24,7 +25,7 @@ use std::{
 use jiff::{SignedDuration, Timestamp};
 use orgproof::{
     archive::{
-        StagedWriter, Staging,
+        Reader, StagedWriter, Staging,
         chain::{Chain, Facts},
     },
     catalog::{self, Ask},
@@ -89,7 +90,13 @@ struct Shape {
 }
 
 fn main() {
-    let shape = Shape::from_arguments();
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        ["--floor", archive] => return floor(Path::new(archive)),
+        ["--seal", folder] => return seal(Path::new(folder)),
+        _ => {}
+    }
+    let shape = Shape::from_arguments(arguments);
     std::fs::create_dir_all(&shape.out).unwrap();
     let regions: Vec<String> = REGIONS[..shape.regions].iter().map(|r| format!("{r:?}")).collect();
     let text = CONFIGURATION.replace("REGIONS", &regions.join(", "));
@@ -107,7 +114,7 @@ fn main() {
 }
 
 impl Shape {
-    fn from_arguments() -> Self {
+    fn from_arguments(arguments: Vec<String>) -> Self {
         let mut shape = Self {
             out: PathBuf::from("large"),
             evaluations: 1_000_000,
@@ -116,7 +123,7 @@ impl Shape {
             regions: 4,
             runs: 1,
         };
-        let mut arguments = std::env::args().skip(1);
+        let mut arguments = arguments.into_iter();
         while let Some(name) = arguments.next() {
             let value = arguments.next().unwrap_or_default();
             match name.as_str() {
@@ -135,6 +142,53 @@ impl Shape {
         );
         shape
     }
+}
+
+/// Reads every answer as JSON, and the items inside where they are texts of their own.
+fn floor(archive: &Path) {
+    #[derive(serde::Deserialize)]
+    struct Items {
+        #[serde(rename = "Results")]
+        items: Vec<String>,
+    }
+    let archive = Reader::open(archive).unwrap();
+    let mut answers = 0_u64;
+    for name in archive.names().into_iter().filter(|name| name.starts_with("data/bodies/")) {
+        for line in BufReader::with_capacity(128 * 1024, archive.file(name).unwrap()).split(b'\n') {
+            let line = line.unwrap();
+            if line.starts_with(b"{\"NextToken\":") || line.starts_with(b"{\"Results\":") {
+                if let Ok(items) = serde_json::from_slice::<Items>(&line) {
+                    for item in items.items {
+                        serde_json::from_str::<serde::de::IgnoredAny>(&item).unwrap();
+                    }
+                }
+            } else {
+                serde_json::from_slice::<serde::de::IgnoredAny>(&line).unwrap();
+            }
+            answers += 1;
+        }
+    }
+    eprintln!("{answers} answers");
+}
+
+/// Seals the files of an unpacked evidence archive anew.
+fn seal(folder: &Path) {
+    let work = tempfile::tempdir_in(folder.parent().unwrap()).unwrap();
+    let staging = Staging::create(&work.path().join("staging")).unwrap();
+    let unpacked = Reader::open(folder).unwrap();
+    for name in unpacked.names().into_iter().filter(|name| name.starts_with("data/")) {
+        let mut file = staging.writer(name).unwrap();
+        std::io::copy(&mut unpacked.file(name).unwrap(), &mut file).unwrap();
+        file.finish().unwrap();
+    }
+    sign::generate(&work.path().join("seal.pem"), sign::Algorithm::P256, &[7; 32]).unwrap();
+    let signer = sign::open("file:seal.pem", work.path()).unwrap();
+    let mut chain = Chain::open(store::open("file:evidence", work.path()).unwrap(), signer, &[7; 16]).unwrap();
+    let at = "2026-10-01T02:00:00Z".parse().unwrap();
+    let facts = Facts { run: Some("again".to_owned()), ..Facts::new(SEMANTICS, at, at) };
+    chain.open_run(&facts).unwrap();
+    chain.plan(staging.joint_digest("data/plan.ndjson").unwrap().unwrap(), &facts).unwrap();
+    chain.close_run(&staging, &facts, &[9; 32]).unwrap();
 }
 
 /// What does not change from target to target.
@@ -314,7 +368,13 @@ impl<'a> World<'a> {
                 pages(&states, "AggregatedSourceStatusList", "DescribeConfigurationAggregatorSourcesStatus", each);
             }
             Collector::ConfigAggregateCompliance => {
-                pages(&[], "AggregateComplianceByConfigRules", "DescribeAggregateComplianceByConfigRules", each);
+                let verdicts: Vec<_> = self.targets().flat_map(|(a, r)| self.verdicts(run, &a, r)).collect();
+                pages(
+                    &verdicts,
+                    "AggregateComplianceByConfigRules",
+                    "DescribeAggregateComplianceByConfigRules",
+                    each,
+                );
             }
             Collector::ConfigRecorder => {
                 let group = json!({"allSupported": true, "includeGlobalResourceTypes": true});
@@ -404,6 +464,31 @@ impl<'a> World<'a> {
         let r = REGIONS.iter().position(|known| *known == region).unwrap() as u64;
         let (targets, index) = (self.shape.accounts * self.shape.regions as u64, n * self.shape.regions as u64 + r);
         total / targets + u64::from(index < total % targets)
+    }
+
+    /// What the aggregator says of a target's rules: the same as its items.
+    fn verdicts(&self, run: u64, account: &str, region: &str) -> Vec<Value> {
+        let number: u64 = account.parse().unwrap();
+        let mut failing: BTreeMap<&str, u64> = BTreeMap::new();
+        let mut left = self.share(self.shape.evaluations, account, region);
+        let mut nth = 0;
+        while left > 0 {
+            let (_, rules) = &self.rules[nth as usize % self.rules.len()];
+            for rule in rules.iter().take(left as usize) {
+                *failing.entry(rule).or_default() += u64::from(fails(&[number, nth, lot(&[rule.len() as u64])], run));
+                left -= 1;
+            }
+            nth += 1;
+        }
+        let verdict = |(rule, failing): (&str, u64)| {
+            let compliance = match failing {
+                0 => json!({"ComplianceType": "COMPLIANT"}),
+                n => json!({"ComplianceType": "NON_COMPLIANT",
+                    "ComplianceContributorCount": {"CappedCount": n.min(25), "CapExceeded": n > 25}}),
+            };
+            json!({"ConfigRuleName": name(rule), "AccountId": account, "AwsRegion": region, "Compliance": compliance})
+        };
+        failing.into_iter().map(verdict).collect()
     }
 
     fn compliance(

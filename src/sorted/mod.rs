@@ -37,9 +37,9 @@ pub struct Scratch {
 }
 
 impl Default for Scratch {
-    /// The system's folder for temporary files, and 24 MiB for each sorter.
+    /// The system's folder for temporary files, and 8 MiB for each sorter.
     fn default() -> Self {
-        Self { folder: None, buffer: 24 << 20, written: Arc::default() }
+        Self { folder: None, buffer: 8 << 20, written: Arc::default() }
     }
 }
 
