@@ -239,7 +239,7 @@ pub(super) fn seal(setting: &Setting, mut addition: Addition, output: &Output) -
     };
     let sealed = amend::amend(&mut chain, &staging, &addition, &sealing).map_err(Failure::usage)?;
     let archive = sealed.archive.clone().unwrap_or_default();
-    sealing::reopen(setting, std::slice::from_ref(&archive), Depth::Bytes)?;
+    sealing::reopen(setting, sealing::trust(&chain), std::slice::from_ref(&archive), Depth::Bytes)?;
     let sequence = sealed.statement.predicate.sequence;
     if !known.is_empty() {
         output.say(format!("Recorded already, not sealed again: {}.", known.join(", ")));
