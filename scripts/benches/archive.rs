@@ -369,12 +369,7 @@ impl<'a> World<'a> {
             }
             Collector::ConfigAggregateCompliance => {
                 let verdicts: Vec<_> = self.targets().flat_map(|(a, r)| self.verdicts(run, &a, r)).collect();
-                pages(
-                    &verdicts,
-                    "AggregateComplianceByConfigRules",
-                    "DescribeAggregateComplianceByConfigRules",
-                    each,
-                );
+                pages(&verdicts, "AggregateComplianceByConfigRules", "DescribeAggregateComplianceByConfigRules", each);
             }
             Collector::ConfigRecorder => {
                 let group = json!({"allSupported": true, "includeGlobalResourceTypes": true});
