@@ -103,7 +103,7 @@ fn main() {
     std::fs::write(shape.out.join("orgproof.toml"), &text).unwrap();
     let key = shape.out.join("keys/seal.pem");
     if !key.exists() {
-        sign::generate(&key, sign::Algorithm::P256, &[7; 32]).unwrap();
+        sign::generate(&key, sign::Algorithm::P256, &[7; 32], None).unwrap();
     }
     let world = World::new(&shape);
     for run in 0..shape.runs {
@@ -181,8 +181,8 @@ fn seal(folder: &Path) {
         std::io::copy(&mut unpacked.file(name).unwrap(), &mut file).unwrap();
         file.finish().unwrap();
     }
-    sign::generate(&work.path().join("seal.pem"), sign::Algorithm::P256, &[7; 32]).unwrap();
-    let signer = sign::open("file:seal.pem", work.path()).unwrap();
+    sign::generate(&work.path().join("seal.pem"), sign::Algorithm::P256, &[7; 32], None).unwrap();
+    let signer = sign::open("file:seal.pem", &sign::Access::files(work.path())).unwrap();
     let mut chain = Chain::open(store::open("file:evidence", work.path()).unwrap(), signer, &[7; 16]).unwrap();
     let at = "2026-10-01T02:00:00Z".parse().unwrap();
     let facts = Facts { run: Some("again".to_owned()), ..Facts::new(SEMANTICS, at, at) };
@@ -281,7 +281,7 @@ impl<'a> World<'a> {
         facts.period = Some(config.schedule.period("2026Q4").unwrap());
         facts.configuration = Some(config.digest);
         facts.catalog = Some(self.catalog);
-        let signer = sign::open("file:keys/seal.pem", &self.shape.out).unwrap();
+        let signer = sign::open("file:keys/seal.pem", &sign::Access::files(&self.shape.out)).unwrap();
         let mut chain = Chain::open(store::open("file:evidence", &self.shape.out).unwrap(), signer, &[7; 16]).unwrap();
         chain.open_run(&facts).unwrap();
         chain.plan(plan, &facts).unwrap();

@@ -272,7 +272,7 @@ fn status_word() -> &'static str {
 fn a_proof_is_held_against_the_store_and_the_checkpoint() {
     let (_, proof) = prove(&["--record", "observations.ndjson:1"]);
     let store = stage().path("evidence");
-    assert!(codes(&verified(&proof, &[store.clone()])).is_empty());
+    assert!(codes(&verified(&proof, std::slice::from_ref(&store))).is_empty());
     assert!(codes(&verified(&proof, &[period()])).is_empty());
     // The same chain, cut off before the seal.
     let cut = tempfile::tempdir().unwrap();
@@ -289,10 +289,10 @@ fn a_proof_is_held_against_the_store_and_the_checkpoint() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("proof.json");
     fs::write(&path, serde_json::to_vec(&proof).unwrap()).unwrap();
-    assert_eq!(verify(&[path.clone()], &options, None).exit_code, 0);
+    assert_eq!(verify(std::slice::from_ref(&path), &options, None).exit_code, 0);
     let earlier = fs::read_to_string(store.join("chain/00000002/seal.tlog-proof")).unwrap();
     options.checkpoint = earlier.split_once("\n\n").map(|(_, note)| note.to_owned());
-    let report = verify(&[path.clone()], &options, None);
+    let report = verify(std::slice::from_ref(&path), &options, None);
     assert_eq!((report.exit_code, report.unchecked[0].code), (5, "checkpoint-not-comparable"));
     // Without trust, and with another key.
     let untrusted = Options { trust: Trust::none(), checkpoint: None, ..options };
