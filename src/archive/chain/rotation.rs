@@ -94,18 +94,21 @@ fn subjects(from: &PublicKey, to: &PublicKey) -> [Subject; 2] {
 }
 
 impl Chain {
-    /// Seals `key-rotation`, signed by the key that sealed so far and by `to`, which seals from here on. A run that an earlier writer left
-    /// open is first ended by the old key.
+    /// Seals `key-rotation`, signed by the key that sealed so far and by `to`, which seals from here on.
     ///
     /// # Errors
-    /// Where nothing was sealed yet, `to` sealed before, or the store or a signer refuses.
+    /// Where nothing was sealed yet, a run is open (it may yet be resumed), `to` sealed before, or the store or a signer refuses.
     pub fn rotate(&mut self, to: Box<dyn Signer>, facts: &Facts) -> Result<Sealed, ChainError> {
         self.need_certainty()?;
         if self.links.is_empty() {
             let why = "nothing was sealed with the configured key yet: there is nothing to rotate, set [signing] key to the new one";
             return Err(ChainError::Order(why.to_owned()));
         }
-        self.abort_left(facts)?;
+        if self.run_is_open() {
+            let why = "a run is open: end it with the key that opened it (orgproof collect --resume goes on with it, orgproof collect gives it \
+                       up), then rotate";
+            return Err(ChainError::Order(why.to_owned()));
+        }
         let (from, key) = (self.signer.public_key().clone(), to.public_key().clone());
         let spki = |key: &PublicKey| Base64::encode_string(key.spki_der());
         let seal = Seal {

@@ -252,13 +252,15 @@ fn whichever_write_of_a_rotation_fails_exactly_one_key_goes_on_and_needs_the_oth
 }
 
 #[test]
-fn a_rotation_ends_a_run_that_was_left_open_with_the_old_key_and_needs_something_sealed() {
+fn a_rotation_needs_something_sealed_and_no_open_run_which_might_yet_be_resumed() {
     let store = MemoryStore::default();
     assert!(matches!(open(&store).unwrap().rotate(Box::new(new_key()), &moment(0)), Err(ChainError::Order(_))));
     open(&store).unwrap().open_run(&facts(0)).unwrap();
     let mut chain = open(&store).unwrap();
-    chain.rotate(Box::new(new_key()), &moment(10)).unwrap();
-    assert_eq!(kinds(chain.links()), ["run-open", "run-abort", "key-rotation"]);
+    assert!(matches!(chain.rotate(Box::new(new_key()), &moment(10)), Err(ChainError::Order(_))));
+    assert_eq!(kinds(chain.links()), ["run-open"], "nothing was appended");
+    chain.abort_run(None, &facts(10), &[5; 32]).unwrap();
+    chain.rotate(Box::new(new_key()), &moment(20)).unwrap();
     let keys: Vec<_> = chain.links().iter().map(|l| l.seal().key.algorithm.clone()).collect();
     assert_eq!(keys, ["ed25519", "ed25519", "ecdsa-p256-sha256"]);
 }

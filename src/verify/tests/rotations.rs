@@ -146,6 +146,7 @@ fn forged(signers: impl Fn(usize) -> Vec<FileSigner>, change: impl Fn(usize, &mu
     let fixture = Fixture::new(Algorithm::P256);
     let mut chain = fixture.chain();
     chain.open_run(&facts(0)).unwrap();
+    chain.abort_run(None, &facts(5), &SALT).unwrap();
     chain.rotate(Box::new(new()), &moment(10)).unwrap();
     chain.open_run(&facts(20)).unwrap();
     let (mut previous, mut leaves) = (None, Vec::new());
@@ -299,7 +300,10 @@ fn the_commands_of_the_format_hold_both_signatures_of_a_rotation_to_openssl() {
     for (first, second) in [(old(), new()), (new(), old())] {
         let fixture = Fixture::new(Algorithm::P256);
         let seed = |key: &FileSigner| if key.public_key() == old().public_key() { old() } else { new() };
-        fixture.chain_by(seed(&first)).open_run(&facts(0)).unwrap();
+        let mut chain = fixture.chain_by(seed(&first));
+        chain.open_run(&facts(0)).unwrap();
+        chain.abort_run(None, &facts(5), &SALT).unwrap();
+        drop(chain);
         fixture.chain_by(seed(&first)).rotate(Box::new(seed(&second)), &moment(10)).unwrap();
         let run = || {
             let output = Command::new("bash")
