@@ -7,7 +7,7 @@ use super::{
     Setting, assess, sealing,
 };
 use crate::{
-    archive::{Kind, Staging, chain},
+    archive::{Staging, chain},
     audit::period::{self, Close},
     verify::Depth,
 };
@@ -55,9 +55,9 @@ pub(super) fn run(setting: &Setting, label: &str, dry_run: bool, output: &Output
     };
     let sealed = period::close(&close, &mut chain, &staging, &evidence, &assessment).map_err(Failure::incomplete)?;
     let archive = sealed.archive.clone().unwrap_or_default();
-    let read = |line: &&period::EvidenceLine| line.judged || line.kind == Kind::Amend;
-    let judged = evidence.lines.iter().filter(read).map(|line| format!("archives/{}", line.archive));
-    let names: Vec<String> = judged.chain([archive.clone()]).collect();
+    // All that was read: the verdicts are rebuilt only beside everything that the seal names.
+    let read = evidence.lines.iter().map(|line| format!("archives/{}", line.archive));
+    let names: Vec<String> = read.chain([archive.clone()]).collect();
     sealing::reopen(setting, sealing::trust(&chain), &names, Depth::Replay)?;
     output.say(format!(
         "Closed {}: {archive} (seal {}, {}). Give the auditor the store or its archives, and the key outside them.",
