@@ -21,7 +21,10 @@ use support::{Stage, lines, text};
 fn kill_during(stage: &Stage, operation: &str, after: usize) {
     let fault = support::slow(operation, 600_000);
     stage.emulator.add_fault(orgproof_emulator::Fault { after: after as u64, ..fault });
-    let mut child = stage.spawn(&["collect"]);
+    kill(stage, stage.spawn(&["collect"]), operation, after);
+}
+
+fn kill(stage: &Stage, mut child: std::process::Child, operation: &str, after: usize) {
     while stage.emulator.requests().iter().filter(|r| r.operation == operation).count() <= after {
         assert!(child.try_wait().unwrap().is_none(), "the run ended before {operation} was asked often enough");
         std::thread::yield_now();
@@ -34,6 +37,20 @@ fn kill_during(stage: &Stage, operation: &str, after: usize) {
 fn work(stage: &Stage) -> Vec<PathBuf> {
     let Ok(entries) = fs::read_dir(stage.path("evidence/work")) else { return Vec::new() };
     entries.map(|e| e.unwrap().path()).collect()
+}
+
+/// Tasks of which a killed run had recorded something and that had not ended.
+fn under_way(spool: &std::path::Path) -> BTreeSet<String> {
+    let journal = fs::read_to_string(spool.join("ledger.ndjson")).unwrap_or_default();
+    let task = |line: &str| serde_json::from_str::<Value>(line).unwrap()["task"].as_str().unwrap().to_owned();
+    // A line that the kill has torn was never recorded.
+    fn whole(text: &str) -> impl Iterator<Item = &str> {
+        text.split_inclusive('\n').filter(|line| line.ends_with('\n'))
+    }
+    let ended: BTreeSet<String> = whole(&journal).map(task).collect();
+    let calls = walk(spool).into_iter().filter(|file| file.ends_with("calls.ndjson"));
+    let begun = calls.filter_map(|file| whole(&fs::read_to_string(file).unwrap()).next().map(task));
+    begun.filter(|task| !ended.contains(task)).collect()
 }
 
 /// What an archive says, apart from times and request ids: how every task ended, and each answered page by task.
@@ -75,6 +92,8 @@ fn a_killed_run_goes_on_after_its_last_whole_page_wherever_it_was_killed() {
         let before = stage.emulator.requests().len();
         let left = work(&stage);
         assert_eq!(left.len(), 1, "{operation}");
+        let under_way = under_way(&left[0].join("spool"));
+        assert!(!under_way.is_empty() || !operation.starts_with("List"), "{operation}: discovery was under way");
         stage.expect(0, &["collect", "--resume"]);
         assert!(work(&stage).is_empty(), "{operation}: a sealed run leaves nothing behind");
         let archive = &stage.archives("run-close")[0];
@@ -87,8 +106,12 @@ fn a_killed_run_goes_on_after_its_last_whole_page_wherever_it_was_killed() {
         let seal: Value =
             serde_json::from_slice(&fs::read(stage.path("evidence/chain/00000002/seal.json")).unwrap()).unwrap();
         assert_eq!(seal["predicate"]["resumed"].as_array().map(Vec::len), Some(1), "{operation}");
-        let interrupted = lines(archive, "data/coverage.ndjson").iter().filter(|l| l["interrupted"] == true).count();
-        assert!(interrupted > 0, "{operation}: the ledger says what was interrupted");
+        let interrupted: BTreeSet<String> = lines(archive, "data/coverage.ndjson")
+            .iter()
+            .filter(|l| l["interrupted"] == true)
+            .map(|l| l["task"].as_str().unwrap().to_owned())
+            .collect();
+        assert_eq!(interrupted, under_way, "{operation}: the ledger says what was interrupted, and nothing else");
         // Every request of the first half that was answered is missing in the second.
         let again = stage.emulator.requests().len() - before;
         let whole = undisturbed.emulator.requests().len();
@@ -159,6 +182,24 @@ fn who_begins_anew_seals_what_the_interrupted_run_had_gathered_as_aborted() {
     assert!(work(&stage).is_empty());
     stage.expect(0, &["collect", "--resume"]);
     assert_eq!(stage.archives("run-close").len(), 2, "with nothing to go on with, a new run is made");
+}
+
+#[test]
+fn what_was_overridden_before_an_interruption_stands_in_the_closing_seal() {
+    for arguments in [&["collect", "--resume"][..], &["collect"]] {
+        let stage = Stage::new("healthy.toml");
+        stage.emulator.add_fault(support::slow("DescribeConfigRules", 600_000));
+        // Of a service that no run asks: only the words matter.
+        let child = stage.command(&["collect"]).env("AWS_ENDPOINT_URL_SSO", "http://127.0.0.1:9").spawn().unwrap();
+        kill(&stage, child, "DescribeConfigRules", 0);
+        stage.expect(0, arguments);
+        let sealed = if arguments.len() == 2 { "run-close" } else { "run-abort" };
+        let seal = support::lines(&stage.archives(sealed)[0], "seal.json").remove(0);
+        let overridden = seal["predicate"]["overridden"].to_string();
+        for what in ["AWS_ENDPOINT_URL_SSO", "answered by 127.0.0.1"] {
+            assert!(overridden.contains(what), "{sealed} does not say {what}: {overridden}");
+        }
+    }
 }
 
 #[test]

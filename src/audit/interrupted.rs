@@ -3,11 +3,13 @@
 //! Its working folder holds:
 //! - `spool/`: every attempt, and the journal of the tasks that ended;
 //! - `plan.ndjson`: the plan, written before it was sealed;
-//! - `resumed`: a time a line, whenever the run went on.
+//! - `resumed`: a time a line, whenever the run went on;
+//! - `overridden`: a line for each override under which answers came, so that the closing seal names those of every stretch.
 //!
 //! `run` goes on with it; [`abandon`] seals what there is as `run-abort`, so that nothing gathered is lost.
 
 use std::{
+    collections::BTreeSet,
     fs::{self, OpenOptions},
     io::{self, Write},
     os::unix::fs::OpenOptionsExt,
@@ -32,6 +34,7 @@ use crate::{
 
 const PLAN: &str = "plan.ndjson";
 const RESUMED: &str = "resumed";
+const OVERRIDDEN: &str = "overridden";
 
 /// A run that was opened and not ended, as its seals tell.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,6 +49,8 @@ pub struct Interrupted {
     pub configuration: Option<Sha256Digest>,
     /// The catalogue that it committed to.
     pub catalog: Option<Sha256Digest>,
+    /// What its seals say was overridden so far.
+    overridden: Vec<String>,
     plan: Option<Sha256Digest>,
 }
 
@@ -53,6 +58,7 @@ impl Interrupted {
     /// Finds it in a chain; `None` where the last run was ended.
     pub fn find(links: &[Link]) -> Option<Self> {
         let open = open_run(links)?.seal();
+        let own = links.iter().map(Link::seal).filter(|s| s.sequence >= open.sequence);
         let planned = links.iter().rev().map(Link::seal).find(|s| s.kind == Kind::RunPlan && s.run == open.run);
         Some(Self {
             run: open.run.clone()?,
@@ -60,8 +66,16 @@ impl Interrupted {
             opened: open.opened,
             configuration: open.configuration,
             catalog: open.catalog,
+            overridden: own.flat_map(|seal| seal.overridden.iter().cloned()).collect(),
             plan: planned.and_then(|seal| seal.plan),
         })
+    }
+
+    /// Returns everything that was overridden in any stretch of the run: by its seals, by its working folder, and `now`.
+    pub(super) fn overridden(&self, work: &Path, now: &[String]) -> io::Result<Vec<String>> {
+        let noted = lines_of(&work.join(OVERRIDDEN))?;
+        let all: BTreeSet<String> = self.overridden.iter().chain(now).cloned().chain(noted).collect();
+        Ok(all.into_iter().collect())
     }
 
     /// Reads the plan that was sealed; `None` where the run was interrupted before.
@@ -105,8 +119,19 @@ pub(super) fn note_resumed(work: &Path, now: Timestamp) -> io::Result<Vec<Timest
 }
 
 fn resumed(work: &Path) -> io::Result<Vec<Timestamp>> {
-    match fs::read_to_string(work.join(RESUMED)) {
-        Ok(text) => Ok(text.lines().filter_map(|line| line.parse().ok()).collect()),
+    Ok(lines_of(&work.join(RESUMED))?.iter().filter_map(|line| line.parse().ok()).collect())
+}
+
+/// Writes down what is overridden, where an interruption leaves it: who answers is learnt only as the run goes.
+pub(super) fn note_overridden(work: &Path, overridden: &[String]) -> io::Result<()> {
+    let text: String = overridden.iter().map(|what| format!("{}\n", what.replace('\n', " "))).collect();
+    let mut file = OpenOptions::new().append(true).create(true).mode(0o600).open(work.join(OVERRIDDEN))?;
+    file.write_all(text.as_bytes())
+}
+
+fn lines_of(path: &Path) -> io::Result<Vec<String>> {
+    match fs::read_to_string(path) {
+        Ok(text) => Ok(text.lines().map(str::to_owned).collect()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
         Err(error) => Err(error),
     }
@@ -147,7 +172,7 @@ pub fn abandon(
         period: Some(interrupted.period.clone()),
         configuration: interrupted.configuration,
         catalog: interrupted.catalog,
-        overridden: request.overridden.clone(),
+        overridden: interrupted.overridden(work, &request.overridden).map_err(io_error)?,
         tool: request.tool.clone(),
         resumed: resumed(work).map_err(io_error)?,
         reason: Some(reason.to_owned()),

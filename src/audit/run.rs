@@ -123,8 +123,17 @@ pub async fn run(
     let work = request.work.clone();
     let chain_error = |source| RunError::Chain { source: Box::new(source), work: work.clone() };
     let archive_error = |source: ArchiveError| RunError::Archive { source: Box::new(source), work: work.clone() };
+    let io_error = |source| archive_error(ArchiveError::Io { action: "use", path: work.display().to_string(), source });
     let Begun { opened, resumed, spool, staging, plan, ended } = begin(&request, &aws, &mut chain)?;
-    let facts = |reason| Facts { resumed: resumed.clone(), ..request.facts(opened, &aws, reason) };
+    let facts = |reason| {
+        let mut facts = Facts { resumed: resumed.clone(), ..request.facts(opened, &aws, reason) };
+        if let Some(left) = &request.interrupted {
+            facts.overridden = left.overridden(&work, &facts.overridden).map_err(io_error)?;
+        }
+        Ok::<_, RunError>(facts)
+    };
+    let mut watch = Watch { aws: &aws, work: &work, known: 0 };
+    watch.note().map_err(io_error)?;
 
     let planned = match plan {
         Some(tasks) => Ok((tasks, ended)),
@@ -144,11 +153,16 @@ pub async fn run(
             let digest = layout::plan(&staging, &tasks).map_err(archive_error)?;
             if !chain.run_is_planned() {
                 interrupted::keep_plan(&work, &tasks).map_err(archive_error)?;
-                chain.plan(digest, &facts(None)).map_err(chain_error)?;
+                chain.plan(digest, &facts(None)?).map_err(chain_error)?;
             }
             let ask: Arc<dyn Ask> = Arc::new(Collectors { aws: aws.clone() });
-            let gathered =
-                collect::gather(ask, &tasks, ended, &spool, request.config.limits.concurrency, stop, events).await;
+            let mut events = |event: Event<'_>| {
+                // A disk that refuses this refuses evidence as well, and that ends the run.
+                let _ = watch.note();
+                events(event);
+            };
+            let concurrency = request.config.limits.concurrency;
+            let gathered = collect::gather(ask, &tasks, ended, &spool, concurrency, stop, &mut events).await;
             (tasks, gathered)
         }
         Err(reason) => without_organization(&request, &aws, &spool, &staging, reason).map_err(archive_error)?,
@@ -158,7 +172,7 @@ pub async fn run(
     }
     layout::evidence(&staging, &tasks, &gathered.coverage, &spool).map_err(archive_error)?;
     staging.add("data/inputs/orgproof.toml", &request.config.bytes).map_err(archive_error)?;
-    let facts = facts(gathered.aborted.clone());
+    let facts = facts(gathered.aborted.clone())?;
     let sealed = match gathered.aborted {
         None => chain.close_run(&staging, &facts, &request.salt_key),
         Some(_) => chain.abort_run(Some(&staging), &facts, &request.salt_key),
@@ -167,6 +181,24 @@ pub async fn run(
     // The sealed archive holds it all; what cannot be removed now is only disk space.
     let _ = std::fs::remove_dir_all(&work);
     Ok(RunReport { sealed, coverage: gathered.coverage, aborted: gathered.aborted })
+}
+
+/// Writes down who answers, as it is learnt.
+struct Watch<'a> {
+    aws: &'a Aws,
+    work: &'a Path,
+    known: usize,
+}
+
+impl Watch<'_> {
+    fn note(&mut self) -> std::io::Result<()> {
+        let overridden = self.aws.overrides();
+        if overridden.len() > self.known {
+            interrupted::note_overridden(self.work, &overridden)?;
+            self.known = overridden.len();
+        }
+        Ok(())
+    }
 }
 
 /// A run under way, new or gone on with.

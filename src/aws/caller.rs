@@ -126,7 +126,10 @@ impl Caller {
     fn sdk(&self) -> aws_config::SdkConfig {
         let sdk = self.shared.sdk(&self.session, &self.region);
         match (sdk.http_client(), self.sink.memory()) {
-            (Some(network), Some(memory)) => sdk.to_builder().http_client(recall::over(network, memory)).build(),
+            (Some(network), Some(memory)) => {
+                let client = recall::over(network, memory, self.session.account.clone(), self.region.clone());
+                sdk.to_builder().http_client(client).build()
+            }
             _ => sdk,
         }
     }

@@ -19,38 +19,53 @@ use aws_smithy_runtime_api::{
 use aws_smithy_types::body::SdkBody;
 
 use super::capture::split;
-use crate::spool::Memory;
+use crate::{
+    model::{AccountId, Region},
+    spool::Memory,
+};
 
 /// Marks an answer that was recalled. A header of this name in an answer from the network is taken off.
 pub(super) const RECALLED: &str = "x-orgproof-recalled";
 
-/// Puts a memory in front of the network.
-pub(super) fn over(network: SharedHttpClient, memory: Arc<Memory>) -> SharedHttpClient {
-    SharedHttpClient::new(Recalling { network, memory })
+/// Puts a memory in front of the network, for whoever asks with the credentials of `account` in `region`.
+pub(super) fn over(
+    network: SharedHttpClient,
+    memory: Arc<Memory>,
+    account: AccountId,
+    region: Region,
+) -> SharedHttpClient {
+    SharedHttpClient::new(Recalling { network, asker: Asker { memory, account, region } })
 }
 
 #[derive(Debug)]
 struct Recalling {
     network: SharedHttpClient,
-    memory: Arc<Memory>,
+    asker: Asker,
 }
 
 #[derive(Debug)]
 struct Connector {
     network: SharedHttpConnector,
+    asker: Asker,
+}
+
+#[derive(Debug, Clone)]
+struct Asker {
     memory: Arc<Memory>,
+    account: AccountId,
+    region: Region,
 }
 
 impl HttpClient for Recalling {
     fn http_connector(&self, settings: &HttpConnectorSettings, components: &RuntimeComponents) -> SharedHttpConnector {
         let network = self.network.http_connector(settings, components);
-        SharedHttpConnector::new(Connector { network, memory: Arc::clone(&self.memory) })
+        SharedHttpConnector::new(Connector { network, asker: self.asker.clone() })
     }
 }
 
 impl HttpConnector for Connector {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        match self.recall(&request) {
+        match self.asker.recall(&request) {
             Ok(Some(answer)) => HttpConnectorFuture::ready(Ok(answer)),
             Ok(None) => {
                 let answer = self.network.call(request);
@@ -66,13 +81,14 @@ impl HttpConnector for Connector {
     }
 }
 
-impl Connector {
+impl Asker {
     fn recall(&self, request: &HttpRequest) -> std::io::Result<Option<HttpResponse>> {
         let target = request.headers().get("x-amz-target").and_then(|t| t.rsplit('.').next());
         let (_, path) = split(request.uri());
         let body = request.body().bytes().unwrap_or_default();
         let Some(text) = request_json(target.is_some(), &path, body) else { return Ok(None) };
-        let Some(bytes) = self.memory.recall(target.unwrap_or_default(), &text)? else { return Ok(None) };
+        let place = (self.account.as_str(), self.region.as_str());
+        let Some(bytes) = self.memory.recall(place, target.unwrap_or_default(), &text)? else { return Ok(None) };
         let status = StatusCode::try_from(200).map_err(std::io::Error::other)?;
         let mut answer = HttpResponse::new(status, SdkBody::from(bytes));
         answer.headers_mut().insert(RECALLED, "1");
