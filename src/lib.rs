@@ -39,7 +39,7 @@
 //! | [`archive`], [`sign`], [`store`] | the format, signatures, where archives live |
 //! | [`crypt`] | encryption for named recipients (feature `age`) |
 //! | [`verify`] | everything that an auditor may doubt, checked |
-//! | [`period`] | observations of many runs -> what held when, what changed, whether it operated |
+//! | [`period`] | observations of many runs -> what held when; not on the route yet |
 //! | [`assess`], [`observe`], [`policy`], [`catalog`] | what the evidence says, held against what is required |
 //! | [`plan`], [`config`], [`spool`], [`sorted`] | what a run undertakes, what the user typed, where raw bytes lie meanwhile, more records than memory holds |
 //! | [`model`] | the words |

@@ -1,4 +1,4 @@
-//! Observations of many runs -> what held when. Pure: no clock, no network.
+//! Observations of many runs -> what held when. Pure: no clock, no network. Nothing on the route calls this yet.
 //!
 //! 1. [`carry()`] folds one run into the timeline: for each question, account, Region and resource a [`Track`] of what runs saw there,
 //!    independent of the catalogue. Two sorted streams in, one out; the cost of a run does not grow with the days before it.
