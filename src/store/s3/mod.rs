@@ -4,10 +4,10 @@
 //! - **Written once**: every object is created with `If-None-Match: *`, so that of two writers one loses. With Object Lock in compliance
 //!   mode, and a retention from the configuration, what was written can then be neither deleted nor overwritten by anybody, the
 //!   account's root included, until the retention ends. A bucket without Object Lock is refused before a run opens.
-//! - **Whole or not at all**: an object appears when its write is complete. Beyond one part ([`write::PART`]) it is uploaded in parts, of
+//! - **Whole or not at all**: an object appears when its write is complete. Beyond one part (`write::PART`) it is uploaded in parts, of
 //!   which one is in memory; each part carries its SHA-256, and the condition stands on the completion.
 //! - **After a failure that leaves it open whether a write was kept** the object is read back: the same bytes mean that it was ours.
-//! - **The writer's lock** is a lease ([`lease`]): a courtesy that keeps two runs apart. The guard is the exclusive creation of
+//! - **The writer's lock** is a lease (`lease`): a courtesy that keeps two runs apart. The guard is the exclusive creation of
 //!   `chain/NNNNNNNN/seal.dsse.json`.
 //! - `checkpoint`, the one object that is replaced, is a plain write: each leaves a version behind.
 //!
